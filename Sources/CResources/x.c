@@ -1,0 +1,1 @@
+int cresources_placeholder;

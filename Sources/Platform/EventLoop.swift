@@ -1,0 +1,142 @@
+import CPlatform
+import Glibc
+import Synchronization
+
+/// One thread with one epoll set (epoll(7)) and one queue of jobs.
+///
+/// A serial executor: actors that name it as theirs run on its thread only, next to the descriptors they own, so that a
+/// request that does not wait never leaves the thread. It is not a task executor: one object that is both re-enqueues
+/// every call between actors of one loop.
+///
+/// Descriptors are watched edge-triggered for as long as they are registered. Epoll's user data carries the id of the
+/// registration beside the number, so that an event that was queued for a closed descriptor is not taken for its
+/// successor's.
+package final class EventLoop: SerialExecutor, Sendable {
+  private struct Shared {
+    var jobs: [UnownedJob] = []
+    var isStopping = false
+  }
+
+  private let shared = Mutex(Shared())
+  private let thread = Atomic<Int32>(0)
+  private let epoll: Int32
+  private let wakeup: Int32
+  // Not checked by the compiler: touched only by the loop's own thread, see `checkIsolated`.
+  private nonisolated(unsafe) var local = EventLoopState()
+
+  /// Starts the thread of a new loop.
+  ///
+  /// - Throws: `SystemError` when the system has no descriptors or threads left.
+  package init(name: String) throws(SystemError) {
+    epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+    guard epoll >= 0 else { throw .last("make an epoll set") }
+    wakeup = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
+    guard wakeup >= 0 else { throw .last("make an eventfd") }
+    var event = unsafe epoll_event(events: EPOLLIN.rawValue, data: epoll_data(u64: EventLoopState.wakeupKey))
+    guard unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup, &event) == 0 else { throw .last("watch an eventfd") }
+    try startThread(named: name) { self.run() }
+  }
+
+  deinit {
+    close(epoll)
+    close(wakeup)
+    unsafe local.scratch.deallocate()
+  }
+
+  /// Whether the caller runs on the loop's thread.
+  package var isCurrent: Bool { thread.load(ordering: .relaxed) == cplatform_thread_id() }
+
+  /// Queues a job; called by the Swift runtime.
+  package func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    if isCurrent {
+      unsafe local.jobs.append(job)
+      return
+    }
+    let isFirst = shared.withLock { shared in
+      shared.jobs.append(job)
+      return shared.jobs.count == 1
+    }
+    if isFirst { eventfd_write(wakeup, 1) }
+  }
+
+  /// Traps when the caller is not on the loop's thread; called by `assumeIsolated`.
+  package func checkIsolated() { precondition(isCurrent, "not on this event loop's thread") }
+
+  /// Whether the caller is on the loop's thread; called by the Swift runtime.
+  package func isIsolatingCurrentContext() -> Bool? { isCurrent }
+
+  /// Ends the thread once its queue is empty. What still waits for its descriptors is never resumed.
+  package func stop() {
+    shared.withLock { $0.isStopping = true }
+    eventfd_write(wakeup, 1)
+  }
+
+  /// Watches a descriptor until `unregister`; the handler is called on the loop's thread.
+  ///
+  /// Must be called on the loop's thread. `descriptor` must be non-blocking and stay open while it is registered.
+  package func register(_ descriptor: Int32, _ handler: any EventHandler) throws(SystemError) {
+    checkIsolated()
+    let key = unsafe local.add(descriptor, handler)
+    let events = EPOLLIN.rawValue | EPOLLOUT.rawValue | EPOLLRDHUP.rawValue | EPOLLET.rawValue
+    var event = unsafe epoll_event(events: events, data: epoll_data(u64: key))
+    guard unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
+      unsafe local.remove(descriptor)
+      throw .last("watch a descriptor")
+    }
+  }
+
+  /// Ends watching; must be called on the loop's thread, before the descriptor is closed.
+  package func unregister(_ descriptor: Int32) {
+    checkIsolated()
+    unsafe local.remove(descriptor)
+    var event = unsafe epoll_event()
+    _ = unsafe epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, &event)
+  }
+
+  /// The `Date` field's value for this second, made once a second; must be called on the loop's thread.
+  package var httpDate: [UInt8] { unsafe local.httpDate }
+
+  /// Reads once from a descriptor (read(2)) into room that the loop lends; must be called on the loop's thread.
+  ///
+  /// Returns the count of bytes, 0 at the end, or a negative `errno`; `body` gets the bytes when there are any.
+  package func read(_ descriptor: Int32, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
+    let scratch = unsafe local.scratch
+    let count = unsafe Glibc.read(descriptor, scratch.baseAddress, scratch.count)
+    guard count > 0 else { return count < 0 ? -Int(errno) : 0 }
+    unsafe body(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+    return count
+  }
+
+  /// How many bytes one `read` takes at the most.
+  package static var readSize: Int { 64 * 1024 }
+
+  private func run() {
+    thread.store(cplatform_thread_id(), ordering: .relaxed)
+    var events = unsafe [epoll_event](repeating: epoll_event(), count: 256)
+    while true {
+      let isStopping = shared.withLock { shared -> Bool in
+        unsafe local.jobs.append(contentsOf: shared.jobs)
+        shared.jobs.removeAll(keepingCapacity: true)
+        return shared.isStopping
+      }
+      let batch = unsafe local.takeJobs()
+      for job in batch { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+      unsafe local.recycle(batch)
+      if unsafe isStopping && local.jobs.isEmpty { return }
+      let count = unsafe epoll_wait(epoll, &events, Int32(events.count), local.waitTimeout)
+      for index in 0..<max(0, Int(count)) { unsafe handle(events[index]) }
+      for handler in unsafe local.handlersDue() { handler.tick(ContinuousClock.now) }
+    }
+  }
+
+  private func handle(_ event: epoll_event) {
+    let key = unsafe event.data.u64
+    guard key != EventLoopState.wakeupKey else {
+      var value: eventfd_t = 0
+      _ = unsafe eventfd_read(wakeup, &value)
+      return
+    }
+    unsafe local.handler(for: key)?.ready(Readiness(rawValue: event.events))
+  }
+}

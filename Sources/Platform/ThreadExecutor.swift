@@ -1,0 +1,57 @@
+import Glibc
+import Synchronization
+
+/// A thread that runs the jobs of the actors that name it as their executor, one after another.
+///
+/// For calls that block: libgit2, waiting on a pipe. It never runs on an event loop or on Swift's own pool, whose few
+/// threads must not wait.
+@safe package final class ThreadExecutor: SerialExecutor, Sendable {
+  private struct State {
+    var jobs: [UnownedJob] = []
+    var isStopping = false
+  }
+
+  private let state = Mutex(State())
+  // Not checked by the compiler: a POSIX semaphore is made for use by many threads.
+  private nonisolated(unsafe) let semaphore: UnsafeMutablePointer<sem_t>
+
+  /// Starts the thread.
+  ///
+  /// - Throws: `SystemError` when the system has no threads left.
+  package init(name: String) throws(SystemError) {
+    unsafe semaphore = .allocate(capacity: 1)
+    unsafe semaphore.initialize(to: sem_t())
+    guard unsafe sem_init(semaphore, 0, 0) == 0 else { throw .last("make a semaphore") }
+    try startThread(named: name) { self.run() }
+  }
+
+  deinit {
+    unsafe sem_destroy(semaphore)
+    unsafe semaphore.deallocate()
+  }
+
+  /// Queues a job; called by the Swift runtime.
+  package func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    state.withLock { $0.jobs.append(job) }
+    unsafe sem_post(semaphore)
+  }
+
+  /// Ends the thread after the jobs that are queued now.
+  package func stop() {
+    state.withLock { $0.isStopping = true }
+    unsafe sem_post(semaphore)
+  }
+
+  private func run() {
+    while true {
+      while unsafe sem_wait(semaphore) != 0 {}
+      let (batch, isStopping) = state.withLock { state -> ([UnownedJob], Bool) in
+        defer { state.jobs.removeAll(keepingCapacity: true) }
+        return (state.jobs, state.isStopping)
+      }
+      for job in batch { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+      if isStopping && batch.isEmpty { return }
+    }
+  }
+}

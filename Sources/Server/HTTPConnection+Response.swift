@@ -1,0 +1,130 @@
+import HTTP
+import HTTPTypes
+import JSON
+import Platform
+
+extension HTTPConnection {
+  /// Handles one request and writes its answer; true when the connection may serve another.
+  func respond(to head: RequestHead) async throws -> Bool {
+    let declaredLength: Int? = if case .length(let count) = head.framing { count } else { nil }
+    let body = RequestBody(connection: head.framing == .none ? nil : self, declaredLength: declaredLength)
+    let id = handler.requestID(for: head)
+    let response = try await handler.respond(to: Request(head: head, body: body, id: id))
+    let isKeepAlive = head.isKeepAlive && !isDraining
+    switch response.body {
+    case .empty, .bytes:
+      append(response, isKeepAlive: isKeepAlive, isHead: head.method == .head, minorVersion: head.minorVersion)
+      if outbound.count >= 64 * 1024 { try await flush() }
+      return isKeepAlive
+    case .stream(let body):
+      return try await stream(response, body, to: head, isKeepAlive: isKeepAlive)
+    case .webSocket(let body):
+      append(response, isKeepAlive: true)
+      try await flush()
+      try await runWebSocket(body)
+      return false
+    }
+  }
+
+  /// Writes an answer whose body is at hand.
+  func append(_ response: Response, isKeepAlive: Bool, isHead: Bool = false, minorVersion: Int = 1) {
+    var block: [UInt8] = []
+    let body: [UInt8]
+    if case .bytes(let bytes) = response.body { body = bytes } else { body = [] }
+    block.reserveCapacity(128)
+    let status = response.status.code
+    if status >= 200, status != 204, status != 304 { ResponseEncoder.field("content-length", "\(body.count)", into: &block) }
+    appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: minorVersion, status: status, into: &block)
+    ResponseEncoder.head(status: response.status, fields: response.fields, trailing: block, into: &outbound)
+    if !isHead { outbound.append(contentsOf: body) }
+  }
+
+  private func appendConnectionFields(isKeepAlive: Bool, minorVersion: Int, status: Int, into block: inout [UInt8]) {
+    block.append(contentsOf: "date: ".utf8)
+    block.append(contentsOf: loop.httpDate)
+    block.append(contentsOf: "\r\nserver: vibegrapher\r\n".utf8)
+    guard status != 101 else { return }
+    if !isKeepAlive {
+      ResponseEncoder.field("connection", "close", into: &block)
+    } else if minorVersion == 0 {
+      ResponseEncoder.field("connection", "keep-alive", into: &block)
+    }
+  }
+
+  /// Runs a streamed answer: chunked for HTTP/1.1, until the connection closes for HTTP/1.0.
+  private func stream(
+    _ response: Response, _ body: @escaping @Sendable (ResponseWriter) async throws -> Void,
+    to head: RequestHead, isKeepAlive: Bool
+  ) async throws -> Bool {
+    let isChunked = head.minorVersion == 1
+    var block: [UInt8] = []
+    if isChunked { ResponseEncoder.field("transfer-encoding", "chunked", into: &block) }
+    let isKeepAlive = isKeepAlive && isChunked
+    appendConnectionFields(
+      isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code, into: &block)
+    ResponseEncoder.head(status: response.status, fields: response.fields, trailing: block, into: &outbound)
+    try await flush()
+    guard head.method != .head else { return isKeepAlive }
+    try await runStream(body, isChunked: isChunked)
+    if isChunked { ResponseEncoder.lastChunk(into: &outbound) }
+    try await flush()
+    return isKeepAlive && !isDraining
+  }
+
+  /// Runs the body's closure while watching for the client going away, which cancels it.
+  private func runStream(
+    _ body: @escaping @Sendable (ResponseWriter) async throws -> Void, isChunked: Bool
+  ) async throws {
+    isStreaming = true
+    defer { isStreaming = false }
+    try await withThrowingTaskGroup(of: Bool.self) { group in
+      group.addTask { [self] in
+        try await self.write(body, isChunked: isChunked)
+        return true
+      }
+      group.addTask { [self] in
+        try await self.watchForEnd()
+        return false
+      }
+      let isFinished = try await group.next() ?? false
+      group.cancelAll()
+      channel.interruptRead()
+      guard isFinished else { throw ConnectionError.endOfInput }
+    }
+  }
+
+  private func write(
+    _ body: @Sendable (ResponseWriter) async throws -> Void, isChunked: Bool
+  ) async throws {
+    try await body(ResponseWriter(connection: self, isChunked: isChunked))
+  }
+
+  /// Returns when the client closes; what it sends meanwhile waits its turn, up to a bound.
+  private func watchForEnd() async throws {
+    while !Task.isCancelled, !isDraining, channel.inbound.count < 64 * 1024 {
+      do {
+        guard try await channel.fill(timeout: nil) else { return }
+      } catch ConnectionError.timedOut {
+        continue
+      }
+    }
+    if !Task.isCancelled { throw isDraining ? ConnectionError.stopping : ConnectionError.endOfInput }
+  }
+
+  /// Writes a part of a streamed body and waits until the client has room for it.
+  func write(_ data: [UInt8], isChunked: Bool) async throws {
+    if isChunked { ResponseEncoder.chunk(data, into: &outbound) } else { outbound.append(contentsOf: data) }
+    try await flush()
+  }
+}
+
+/// Writes the body of a streamed answer.
+package struct ResponseWriter {
+  let connection: HTTPConnection
+  let isChunked: Bool
+
+  /// Writes bytes and returns when the system has taken them, so that a slow client holds the writer back.
+  ///
+  /// - Throws: `ConnectionError` when the client is gone, takes nothing for too long, or the server stops.
+  package func write(_ bytes: [UInt8]) async throws { try await connection.write(bytes, isChunked: isChunked) }
+}

@@ -1,0 +1,173 @@
+import HTTP
+import HTTPTypes
+import Logging
+import Platform
+import WebSocket
+
+/// One client's connection: an actor that lives and dies on one event loop.
+///
+///     accepted -> waiting for a head -> handling -> answering -> waiting ... -> closed
+///                                           \-> WebSocket -> closed
+///
+/// Pipelined requests are answered in order, and their answers go out together when they fit.
+actor HTTPConnection {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+  let channel: SocketChannel
+  let configuration: ServerConfiguration
+  let handler: ServerHandler
+  var outbound: [UInt8] = []
+  var isDraining = false
+  var isStreaming = false
+  var webSocket: WebSocketConnection?
+  var webSocketDecoder: WebSocketDecoder
+  private var decoder: RequestDecoder
+  private var expectsContinue = false
+  private var isBodyComplete = true
+  private var isWaitingForHead = false
+
+  init(
+    _ descriptor: consuming OwnedDescriptor, loop: EventLoop, configuration: ServerConfiguration, handler: ServerHandler
+  ) {
+    self.loop = loop
+    self.configuration = configuration
+    self.handler = handler
+    channel = SocketChannel(descriptor, loop: loop)
+    webSocketDecoder = WebSocketDecoder(maximumMessage: configuration.webSocketMessage)
+    decoder = RequestDecoder(limits: configuration.limits)
+  }
+
+  /// Serves the connection until it ends, and closes it.
+  func run() async {
+    defer { channel.close() }
+    do {
+      try channel.open()
+      try await serve()
+    } catch let error as HTTPParseError {
+      await refuse(Problem(error.status, code: "malformed_request", "\(error.message) (byte \(error.offset))"))
+    } catch ConnectionError.timedOut where !decoder.isIdle || !channel.inbound.isEmpty {
+      await refuse(Problem(.requestTimeout, code: "request_timeout", "the request did not arrive in time"))
+    } catch {
+      handler.logger.trace("connection ended", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  /// Asks the connection to end after the request at hand; on its loop.
+  func drain() async {
+    isDraining = true
+    if isWaitingForHead, decoder.isIdle, channel.inbound.isEmpty { channel.shutDown(.stopping) }
+    if isStreaming { channel.interruptRead() }
+    await webSocket?.close(.goingAway, reason: "the server is stopping")
+  }
+
+  /// Ends the connection at once.
+  func abort() { channel.shutDown(.stopping) }
+
+  private func serve() async throws {
+    var served = 0
+    while let head = try await nextHead() {
+      let isKeepAlive = try await respond(to: head)
+      guard isKeepAlive, try await skipBody() else { return try await linger() }
+      served += 1
+      // A client that pipelines without end must not keep the loop from the others.
+      if served % 32 == 0 { await Task.yield() }
+    }
+    try await flush()
+  }
+
+  /// The next request head, or nil when the client is done.
+  private func nextHead() async throws -> RequestHead? {
+    while true {
+      if let event = try decoder.next(&channel.inbound) {
+        guard case .head(let head) = event else { continue }
+        expectsContinue = head.expectsContinue
+        isBodyComplete = false
+        return head
+      }
+      try await flush()
+      if isDraining, decoder.isIdle { return nil }
+      isWaitingForHead = true
+      defer { isWaitingForHead = false }
+      let timeout = decoder.isIdle ? configuration.idleTimeout : configuration.headTimeout
+      do {
+        guard try await channel.fill(timeout: timeout) else {
+          guard decoder.isIdle else { throw ConnectionError.endOfInput }
+          return nil
+        }
+      } catch ConnectionError.timedOut where decoder.isIdle {
+        return nil
+      }
+    }
+  }
+
+  /// The next bytes of the body that is being received, or nil at its end.
+  func nextBodyBytes() async throws -> [UInt8]? {
+    guard !isBodyComplete else { return nil }
+    if expectsContinue {
+      expectsContinue = false
+      ResponseEncoder.continue(into: &outbound)
+      try await flush()
+    }
+    while true {
+      switch try decoder.next(&channel.inbound) {
+      case .body(let bytes)?: return bytes
+      case .end?:
+        isBodyComplete = true
+        return nil
+      case .head?, nil: break
+      }
+      // Answers to earlier pipelined requests must not wait for a body that may be slow.
+      try await flush()
+      guard try await channel.fill(timeout: configuration.bodyTimeout) else {
+        throw ConnectionError.endOfInput
+      }
+    }
+  }
+
+  /// Skips what the handler left of a body; false when that is not worth it and the connection should close instead.
+  private func skipBody() async throws -> Bool {
+    guard !isBodyComplete else { return true }
+    if expectsContinue { return false }
+    var skipped = 0
+    while let bytes = try await nextBodyBytes() {
+      skipped += bytes.count
+      if skipped > 256 * 1024 { return false }
+    }
+    return true
+  }
+
+  func flush() async throws {
+    guard !outbound.isEmpty else { return }
+    let bytes = outbound
+    outbound = []
+    try await channel.write(bytes, timeout: configuration.writeTimeout)
+    if outbound.isEmpty, bytes.capacity <= 64 * 1024 {
+      outbound = bytes
+      outbound.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Answers what cannot be served and closes.
+  private func refuse(_ problem: Problem) async {
+    let id = UUIDv7.make()
+    do {
+      append(handler.decorate(problem.response(instance: "", requestID: id), for: nil, id: id), isKeepAlive: false)
+      try await linger()
+    } catch {
+      handler.logger.trace("could not refuse a request", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  /// Closes so that the client still gets the answer: half-close, then read on for a while (RFC 9112 section 9.6).
+  private func linger() async throws {
+    try await flush()
+    channel.finishWriting()
+    var received = 0
+    channel.inbound = ByteQueue()
+    while received < 1 << 20, try await channel.fill(timeout: .seconds(2)) {
+      received += channel.inbound.count
+      channel.inbound = ByteQueue()
+    }
+  }
+}

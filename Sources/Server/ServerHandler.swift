@@ -1,0 +1,72 @@
+package import HTTP
+import HTTPTypes
+package import Logging
+import Platform
+
+/// From a request to an answer: routing, errors, and the fields that every answer carries.
+package struct ServerHandler: Sendable {
+  private let router: Router
+  private let decorator: @Sendable (inout Response, RequestHead?) -> Void
+  private let guardian: @Sendable (Request) throws -> Void
+  package let logger: Logger
+
+  /// A handler over routes.
+  ///
+  /// `guardian` sees every request first and throws a `Problem` to refuse it; `decorator` sees every answer last.
+  package init(
+    router: Router, logger: Logger, guardian: @escaping @Sendable (Request) throws -> Void = { _ in },
+    decorator: @escaping @Sendable (inout Response, RequestHead?) -> Void = { _, _ in }
+  ) {
+    self.router = router
+    self.logger = logger
+    self.guardian = guardian
+    self.decorator = decorator
+  }
+
+  /// The client's request id when it is short and printable, otherwise a new one.
+  func requestID(for head: RequestHead) -> String {
+    guard let id = head.fields["x-request-id"], !id.isEmpty, id.utf8.count <= 128,
+      id.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+    else { return UUIDv7.make() }
+    return id
+  }
+
+  /// Answers a request, whatever happens in the handler.
+  func respond(to request: consuming Request) async throws -> Response {
+    let (head, id) = (request.head, request.id)
+    do {
+      try guardian(request)
+      return decorate(try await router.respond(to: request), for: head, id: id)
+    } catch let problem as Problem {
+      return decorate(problem.response(instance: head.path, requestID: id), for: head, id: id)
+    } catch let error as ConnectionError {
+      throw error
+    } catch let error as HTTPParseError {
+      throw error
+    } catch {
+      logger.error(
+        "request failed",
+        metadata: [
+          "request_id": "\(id)", "method": "\(head.method)", "path": "\(head.path)", "error": "\(error)",
+        ])
+      let problem = Problem(
+        .internalServerError, code: "internal_error", "something went wrong inside; the log names request \(id)")
+      return decorate(problem.response(instance: head.path, requestID: id), for: head, id: id)
+    }
+  }
+
+  /// Puts the fields on an answer that every answer carries.
+  func decorate(_ response: Response, for head: RequestHead?, id: String) -> Response {
+    var response = response
+    response.fields.append("x-request-id", id)
+    decorator(&response, head)
+    if logger.logLevel <= .debug, let head {
+      logger.debug(
+        "request",
+        metadata: [
+          "request_id": "\(id)", "method": "\(head.method)", "path": "\(head.path)", "status": "\(response.status.code)",
+        ])
+    }
+    return response
+  }
+}

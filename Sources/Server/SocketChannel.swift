@@ -1,0 +1,142 @@
+import Glibc
+import HTTP
+import Platform
+
+/// A connected stream socket that is read and written on one event loop.
+///
+/// Edge-triggered: the flags remember what epoll said until a call finds that it is no longer so. At most one task
+/// waits to read and one to write. Every wait ends by readiness, by its deadline, or by `shutDown`.
+@safe final class SocketChannel: EventHandler {
+  /// What was received and not yet consumed.
+  var inbound = ByteQueue()
+  private let loop: EventLoop
+  private let descriptor: Int32
+  private var isReadable = true
+  private var isWritable = true
+  private var isOpen = false
+  private var hasSeenEnd = false
+  private var hasTimedOut = false
+  private var failure: ConnectionError?
+  private var reader: UnsafeContinuation<Void, Never>?
+  private var writer: UnsafeContinuation<Void, Never>?
+  private var readDeadline: ContinuousClock.Instant?
+  private var writeDeadline: ContinuousClock.Instant?
+
+  /// Takes over a non-blocking connected socket, which `close` closes.
+  init(_ descriptor: consuming OwnedDescriptor, loop: EventLoop) {
+    self.descriptor = descriptor.release()
+    self.loop = loop
+  }
+
+  /// Starts watching; on the loop's thread.
+  func open() throws(SystemError) {
+    try loop.register(descriptor, self)
+    isOpen = true
+  }
+
+  /// Ends watching and closes the socket; on the loop's thread, after the last call of anything else.
+  func close() {
+    if isOpen { loop.unregister(descriptor) }
+    isOpen = false
+    _ = Glibc.close(descriptor)
+  }
+
+  /// Appends what the client has sent to `inbound`, waiting for it; false at the end of what it sends.
+  func fill(timeout: Duration?) async throws(ConnectionError) -> Bool {
+    while true {
+      if let failure { throw failure }
+      if isReadable {
+        let count = unsafe loop.read(descriptor) { unsafe inbound.append($0) }
+        if count > 0 {
+          // A short read took all there was: the next byte raises the next edge (epoll(7)).
+          if count < EventLoop.readSize { isReadable = hasSeenEnd }
+          return true
+        }
+        if count == 0 { return false }
+        guard count == -Int(EAGAIN) || count == -Int(EINTR) else { throw fail(.broken(Int32(-count))) }
+        if count == -Int(EAGAIN) { isReadable = false }
+        continue
+      }
+      readDeadline = timeout.map { ContinuousClock.now.advanced(by: $0) }
+      unsafe await withUnsafeContinuation { unsafe reader = $0 }
+      readDeadline = nil
+      if hasTimedOut {
+        hasTimedOut = false
+        throw .timedOut
+      }
+    }
+  }
+
+  /// Writes all of the bytes, waiting for room.
+  func write(_ bytes: [UInt8], timeout: Duration) async throws(ConnectionError) {
+    var written = 0
+    while written < bytes.count {
+      if let failure { throw failure }
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe send(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written, Int32(MSG_NOSIGNAL))
+      }
+      if count >= 0 {
+        written += count
+      } else if errno == EAGAIN {
+        isWritable = false
+        writeDeadline = ContinuousClock.now.advanced(by: timeout)
+        while !isWritable, failure == nil { unsafe await withUnsafeContinuation { unsafe writer = $0 } }
+        writeDeadline = nil
+      } else if errno != EINTR {
+        throw fail(.broken(errno))
+      }
+    }
+  }
+
+  /// Closes the sending half, so that the client sees the end after the last byte.
+  func finishWriting() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+
+  /// Ends a wait to read, as if its deadline had passed.
+  func interruptRead() {
+    guard unsafe reader != nil else { return }
+    hasTimedOut = true
+    resumeReader()
+  }
+
+  /// Ends every wait, now and later, with this error.
+  func shutDown(_ error: ConnectionError) { _ = fail(error) }
+
+  func ready(_ readiness: Readiness) {
+    if !readiness.isDisjoint(with: [.readable, .peerClosed, .broken]) {
+      if !readiness.isDisjoint(with: [.peerClosed, .broken]) { hasSeenEnd = true }
+      isReadable = true
+      resumeReader()
+    }
+    if !readiness.isDisjoint(with: [.writable, .broken]) {
+      isWritable = true
+      resumeWriter()
+    }
+  }
+
+  func tick(_ now: ContinuousClock.Instant) {
+    if let readDeadline, now >= readDeadline {
+      hasTimedOut = true
+      resumeReader()
+    }
+    if let writeDeadline, now >= writeDeadline { _ = fail(.timedOut) }
+  }
+
+  private func fail(_ error: ConnectionError) -> ConnectionError {
+    if failure == nil { failure = error }
+    resumeReader()
+    resumeWriter()
+    return failure ?? error
+  }
+
+  private func resumeReader() {
+    guard let waiter = unsafe reader else { return }
+    unsafe reader = nil
+    unsafe waiter.resume()
+  }
+
+  private func resumeWriter() {
+    guard let waiter = unsafe writer else { return }
+    unsafe writer = nil
+    unsafe waiter.resume()
+  }
+}
