@@ -49,6 +49,9 @@ let package = Package(
     // What the world sees.
 
     // The rules of the product.
+    room("EventLog", ["Store", "Platform", "JSON", grdb, logging]),
+    room("Store", ["CResources", "Platform", "JSON", grdb]),
+    room("Git", ["CGit2", "Platform"]),
 
     // The server and its protocols.
     room("Server", ["HTTP", "WebSocket", "Platform", "JSON", httpTypes, logging]),

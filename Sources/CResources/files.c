@@ -1,0 +1,30 @@
+#include "CResources.h"
+
+/* #embed is C23; clang has it in every mode and says so. */
+#pragma clang diagnostic ignored "-Wc23-extensions"
+
+static const unsigned char migration_0001[] = {
+#embed "../../migrations/0001_core.sql"
+};
+
+static const struct cresources_file migrations[] = {
+    {"0001_core.sql", migration_0001, sizeof migration_0001},
+};
+const struct cresources_file *cresources_migration(size_t index) {
+    return index < sizeof migrations / sizeof migrations[0] ? &migrations[index] : NULL;
+}
+
+static const unsigned char python_helper[] = {
+#embed "python_helper.py"
+};
+const struct cresources_file cresources_python_helper = {"python_helper.py", python_helper, sizeof python_helper};
+
+static const unsigned char prices[] = {
+#embed "prices.json"
+};
+const struct cresources_file cresources_prices = {"prices.json", prices, sizeof prices};
+
+static const unsigned char docs_page[] = {
+#embed "docs.html"
+};
+const struct cresources_file cresources_docs_page = {"docs.html", docs_page, sizeof docs_page};

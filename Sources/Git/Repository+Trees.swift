@@ -1,0 +1,157 @@
+import CGit2
+import Glibc
+
+extension Repository {
+  /// The entries of a tree with all its folders, by path; at most `limit`.
+  package func entries(of tree: ObjectID, limit: Int = 20_000) throws(GitError) -> [TreeEntry] {
+    try unsafe withHandle { repository throws(GitError) in
+      var entries: [TreeEntry] = []
+      try unsafe Self.collect(tree, under: "", in: repository, into: &entries, limit: limit)
+      return entries
+    }
+  }
+
+  private static func collect(
+    _ id: ObjectID, under folder: String, in repository: OpaquePointer, into entries: inout [TreeEntry], limit: Int
+  ) throws(GitError) {
+    let tree = try unsafe lookUpTree(id, in: repository)
+    for index in 0..<(unsafe git_tree_entrycount(tree.pointer)) where entries.count < limit {
+      guard let entry = unsafe git_tree_entry_byindex(tree.pointer, index),
+        let name = unsafe git_tree_entry_name(entry), let raw = unsafe git_tree_entry_id(entry)?.pointee
+      else { continue }
+      let path = unsafe folder + String(cString: name)
+      let mode = unsafe git_tree_entry_filemode(entry).rawValue
+      let kind = kind(ofMode: mode)
+      let id = ObjectID(raw)
+      let size = kind == .file ? try unsafe size(of: id, in: repository) : nil
+      entries.append(TreeEntry(path: path, kind: kind, mode: modeText(mode), id: id, size: size))
+      if kind == .directory { try unsafe collect(id, under: path + "/", in: repository, into: &entries, limit: limit) }
+    }
+  }
+
+  private static func modeText(_ mode: UInt32) -> String {
+    let digits = String(mode, radix: 8)
+    return String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+  }
+
+  private static func kind(ofMode mode: UInt32) -> TreeEntry.Kind {
+    switch mode {
+    case GIT_FILEMODE_TREE.rawValue: .directory
+    case GIT_FILEMODE_LINK.rawValue: .symlink
+    case GIT_FILEMODE_COMMIT.rawValue: .submodule
+    default: .file
+    }
+  }
+
+  private static func size(of blob: ObjectID, in repository: OpaquePointer) throws(GitError) -> Int {
+    var id = blob.raw
+    let database = try unsafe GitHandle("open the objects", free: git_odb_free) { unsafe git_repository_odb(&$0, repository) }
+    var (size, kind) = (0, GIT_OBJECT_ANY)
+    try git("read the header of \(blob)") { unsafe git_odb_read_header(&size, &kind, database.pointer, &id) }
+    return size
+  }
+
+  /// The tree of a commit.
+  package func tree(of commit: ObjectID) throws(GitError) -> ObjectID {
+    try unsafe withHandle { repository throws(GitError) in
+      let commit = try unsafe Self.lookUpCommit(commit.raw, in: repository)
+      guard let id = unsafe git_commit_tree_id(commit.pointer)?.pointee else {
+        throw GitError(.failed, "a commit has no tree")
+      }
+      return ObjectID(id)
+    }
+  }
+
+  /// A file of a tree; nil when there is none at the path.
+  ///
+  /// - Throws: `GitError.badPath` when something else stands there, or in the way.
+  package func file(_ path: RepositoryPath, in tree: ObjectID) throws(GitError) -> TreeFile? {
+    try unsafe withHandle { repository throws(GitError) in try unsafe Self.file(path, in: tree, of: repository) }
+  }
+
+  private static func file(
+    _ path: RepositoryPath, in treeID: ObjectID, of repository: OpaquePointer
+  ) throws(GitError) -> TreeFile? {
+    let tree = try unsafe lookUpTree(treeID, in: repository)
+    for folder in path.ancestors {
+      if let mode = unsafe mode(of: folder, in: tree.pointer), mode != GIT_FILEMODE_TREE.rawValue {
+        throw GitError(.badPath, "\(folder) is no folder, so \(path) cannot be in it")
+      }
+    }
+    guard let mode = unsafe mode(of: path.text, in: tree.pointer) else { return nil }
+    guard let fileMode = TreeFile.Mode(rawValue: mode) else {
+      throw GitError(.badPath, "\(path) is no regular file (mode \(modeText(mode)))")
+    }
+    let entry = try unsafe GitHandle("find \(path)", free: git_tree_entry_free) {
+      unsafe git_tree_entry_bypath(&$0, tree.pointer, path.text)
+    }
+    let blob = try unsafe GitHandle("read \(path)", free: git_blob_free) {
+      unsafe git_blob_lookup(&$0, repository, git_tree_entry_id(entry.pointer))
+    }
+    let bytes = unsafe UnsafeRawBufferPointer(
+      start: git_blob_rawcontent(blob.pointer), count: Int(git_blob_rawsize(blob.pointer)))
+    return unsafe TreeFile(Array(bytes), mode: fileMode)
+  }
+
+  private static func mode(of path: String, in tree: OpaquePointer) -> UInt32? {
+    var entry: OpaquePointer?
+    guard unsafe git_tree_entry_bypath(&entry, tree, path) == 0 else { return nil }
+    defer { unsafe git_tree_entry_free(entry) }
+    return unsafe git_tree_entry_filemode(entry).rawValue
+  }
+
+  /// A tree with some files put in or taken out; nil makes a tree of these files alone.
+  package func makeTree(
+    from base: ObjectID?, changes: [(path: RepositoryPath, file: TreeFile?)]
+  ) throws(GitError) -> ObjectID {
+    try unsafe withHandle { repository throws(GitError) in
+      var entries: [git_tree_update] = unsafe []
+      var names: [UnsafeMutablePointer<CChar>?] = unsafe []
+      defer { for unsafe name in unsafe names { unsafe free(name) } }
+      for (path, file) in changes {
+        let name = unsafe strdup(path.text)
+        unsafe names.append(name)
+        var update = unsafe git_tree_update(
+          action: GIT_TREE_UPDATE_REMOVE, id: git_oid(), filemode: GIT_FILEMODE_BLOB, path: UnsafePointer(name))
+        if let file {
+          unsafe update.action = GIT_TREE_UPDATE_UPSERT
+          unsafe update.filemode = git_filemode_t(rawValue: file.mode.rawValue)
+          try git("store \(path)") {
+            unsafe git_blob_create_from_buffer(&update.id, repository, file.content, file.content.count)
+          }
+        }
+        unsafe entries.append(update)
+      }
+      let start: ObjectID
+      if let base { start = base } else { start = try unsafe Self.emptyTree(in: repository) }
+      let tree = try unsafe Self.lookUpTree(start, in: repository)
+      var id = git_oid()
+      try git("make a tree") {
+        unsafe git_tree_create_updated(&id, repository, tree.pointer, entries.count, entries)
+      }
+      return ObjectID(id)
+    }
+  }
+
+  private static func emptyTree(in repository: OpaquePointer) throws(GitError) -> ObjectID {
+    let builder = try unsafe GitHandle("make a tree", free: git_treebuilder_free) {
+      unsafe git_treebuilder_new(&$0, repository, nil)
+    }
+    var id = git_oid()
+    try git("make a tree") { unsafe git_treebuilder_write(&id, builder.pointer) }
+    return ObjectID(id)
+  }
+
+  /// The tree that a unified diff makes of another, without touching the work tree.
+  ///
+  /// - Throws: `PatchError` when the diff cannot be read or does not fit, `GitError` when git refuses.
+  package func apply(patch: String, to tree: ObjectID) throws -> ObjectID {
+    let diff = try UnifiedDiffParser.parse(patch)
+    let changes = try PatchApplier.apply(diff) { path in
+      do { return try self.file(path, in: tree) } catch let error as GitError where error.code == .badPath {
+        throw PatchError(.badPath, error.message)
+      }
+    }
+    return try makeTree(from: tree, changes: changes)
+  }
+}

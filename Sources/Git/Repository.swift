@@ -1,0 +1,51 @@
+import CGit2
+package import Platform
+
+/// One git repository with a work tree, through libgit2, on a thread that may wait.
+///
+/// An actor: what it does to the repository it does one after another. Reading needs no write lock, so that a second
+/// instance on another thread reads while this one writes. Commits are made in memory from trees; the work tree only
+/// follows the branch.
+package actor Repository {
+  /// The thread that calls libgit2.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+  private nonisolated let executor: ThreadExecutor
+  /// The path of the work tree.
+  package nonisolated let path: String
+  // Opened when it is first used; only touched on the executor's thread.
+  private var handle: GitHandle?
+
+  /// A repository at a path, which need not exist yet.
+  package init(path: String, executor: ThreadExecutor) {
+    self.path = path
+    self.executor = executor
+    GitLibrary.start()
+  }
+
+  /// Closes the files that libgit2 keeps open, before the folder is moved or removed.
+  package func close() { handle = nil }
+
+  /// Calls `body` with the open repository.
+  ///
+  /// - Throws: `GitError.notFound` when there is no repository at the path.
+  func withHandle<T>(_ body: (OpaquePointer) throws(GitError) -> T) throws(GitError) -> T {
+    if handle == nil {
+      handle = try unsafe GitHandle("open the repository at \(path)", free: git_repository_free) {
+        unsafe git_repository_open_ext(&$0, path, GIT_REPOSITORY_OPEN_NO_SEARCH.rawValue, nil)
+      }
+    }
+    guard let pointer = unsafe handle?.pointer else { throw GitError(.failed, "the repository is closed") }
+    return try unsafe body(pointer)
+  }
+}
+
+/// Starts libgit2 once for the process.
+enum GitLibrary {
+  private static let started: Bool = {
+    git_libgit2_init()
+    return true
+  }()
+
+  /// Must have been called before anything else of libgit2.
+  static func start() { _ = started }
+}

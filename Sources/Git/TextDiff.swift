@@ -1,0 +1,33 @@
+import CGit2
+
+/// The difference of two texts as a unified diff.
+package enum TextDiff {
+  /// A diff of one file with git's header lines; empty when the texts are equal. Nil for a side that does not exist.
+  package static func unified(old: String?, new: String?, path: String) throws(GitError) -> String {
+    GitLibrary.start()
+    let (oldText, newText) = (old ?? "", new ?? "")
+    let patch = try unsafe GitHandle("compare two texts", free: git_patch_free) {
+      unsafe git_patch_from_buffers(
+        &$0, oldText, oldText.utf8.count, path, newText, newText.utf8.count, path, nil)
+    }
+    var buffer = unsafe git_buf()
+    defer { unsafe git_buf_dispose(&buffer) }
+    try git("write a diff") { unsafe git_patch_to_buf(&buffer, patch.pointer) }
+    let text = unsafe String(decoding: UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.size), as: UTF8.self)
+    guard let hunks = text.range(of: "@@ ", in: text) else { return "" }
+    return "--- \(old == nil ? "/dev/null" : "a/\(path)")\n+++ \(new == nil ? "/dev/null" : "b/\(path)")\n" + text[hunks...]
+  }
+}
+
+extension String {
+  /// The place at which a line begins with a text.
+  fileprivate func range(of beginning: String, in text: String) -> String.Index? {
+    var start = text.startIndex
+    while start < text.endIndex {
+      if text[start...].hasPrefix(beginning) { return start }
+      guard let end = text[start...].firstIndex(of: "\n") else { return nil }
+      start = text.index(after: end)
+    }
+    return nil
+  }
+}

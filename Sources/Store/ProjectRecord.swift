@@ -1,0 +1,87 @@
+package import GRDB
+
+/// A row of `projects`.
+package struct ProjectRecord: Record, Hashable {
+  /// Whether the project is there for its users, or a crash left it half made or half removed.
+  package enum State: String, Codable, Sendable { case creating, ready, deleting }
+
+  /// The table.
+  package static let databaseTableName = "projects"
+
+  /// The id, a UUIDv7.
+  package var id: String
+  /// The name as the user wrote it.
+  package var name: String
+  /// The unique name of its folder.
+  package var slug: String
+  /// The path of its work tree.
+  package var repositoryPath: String
+  /// The text of the entry file at the head of the branch.
+  package var currentCode: String?
+  /// The head of the branch.
+  package var currentCommit: String?
+  /// The branch that is checked out.
+  package var currentBranch: String
+  /// Whether it is there for its users.
+  package var state: State
+  /// When the row was made, RFC 3339.
+  package var createdAt: String
+  /// When the row was last written, RFC 3339.
+  package var updatedAt: String
+
+  /// A row with these values.
+  package init(
+    id: String,
+    name: String,
+    slug: String,
+    repositoryPath: String,
+    currentCode: String? = nil,
+    currentCommit: String? = nil,
+    currentBranch: String,
+    state: State,
+    createdAt: String
+  ) {
+    self.id = id
+    self.name = name
+    self.slug = slug
+    self.repositoryPath = repositoryPath
+    self.currentCode = currentCode
+    self.currentCommit = currentCommit
+    self.currentBranch = currentBranch
+    self.state = state
+    self.createdAt = createdAt
+    updatedAt = createdAt
+  }
+}
+
+extension Database {
+  /// All projects in a state, newest first.
+  package func projects(in state: ProjectRecord.State) throws -> [ProjectRecord] {
+    try ProjectRecord.fetchAll(
+      self, sql: "SELECT * FROM projects WHERE state = ? ORDER BY created_at DESC, rowid DESC", arguments: [state.rawValue])
+  }
+
+  /// The project of that id when it is ready.
+  package func project(id: String) throws -> ProjectRecord? {
+    try ProjectRecord.fetchOne(self, sql: "SELECT * FROM projects WHERE id = ? AND state = 'ready'", arguments: [id])
+  }
+
+  /// The slugs in use that begin with a text, of projects in any state.
+  package func slugs(startingWith prefix: String) throws -> Set<String> {
+    try Set(
+      String.fetchAll(
+        self, sql: "SELECT slug FROM projects WHERE substr(slug, 1, ?) = ?",
+        arguments: [prefix.unicodeScalars.count, prefix]))
+  }
+
+  /// Inserts a row.
+  package func insert(_ record: some Record) throws { try record.insert(self) }
+
+  /// Writes all columns of a row that exists.
+  package func update(_ record: some Record) throws { try record.update(self) }
+
+  /// Removes a project and, by cascade, all that belongs to it.
+  package func deleteProject(id: String) throws {
+    try execute(sql: "DELETE FROM projects WHERE id = ?", arguments: [id])
+  }
+}

@@ -1,0 +1,53 @@
+import Foundation
+package import GRDB
+
+/// The one SQLite file that holds the facts, opened as a pool: one writer, readers that never wait for it (WAL).
+package struct SQLiteStore: Sendable {
+  /// The pool; writes go through the journal of `EventLog`, so that rows and events are committed together.
+  package let pool: DatabasePool
+
+  /// Opens the file of a `sqlite:///` URL, making it and its folder, and migrates it to this program's schema.
+  ///
+  /// - Throws: `StoreError` for a bad URL or a database newer than the program, `DatabaseError` of GRDB otherwise.
+  package static func open(url: String) throws -> SQLiteStore {
+    let path = try path(ofURL: url)
+    let folder = URL(fileURLWithPath: path).deletingLastPathComponent()
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    var configuration = Configuration()
+    configuration.foreignKeysEnabled = true
+    configuration.maximumReaderCount = 4
+    configuration.busyMode = .timeout(5)
+    configuration.journalMode = .wal
+    configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+    let pool = try DatabasePool(path: path, configuration: configuration)
+    let migrator = Migrations.migrator
+    if try pool.read(migrator.hasBeenSuperseded) {
+      throw StoreError(
+        .newerSchema, "the database \(path) was written by a newer vibegrapher: run that version, or use another file")
+    }
+    try migrator.migrate(pool)
+    return SQLiteStore(pool: pool)
+  }
+
+  /// The file path of `sqlite:///relative`, `sqlite:////absolute`.
+  package static func path(ofURL url: String) throws(StoreError) -> String {
+    let prefix = "sqlite:///"
+    guard url.hasPrefix(prefix), url.count > prefix.count, !url.hasSuffix("/") else {
+      throw StoreError(.badURL, "DATABASE_URL must be sqlite:///PATH, found '\(url)'")
+    }
+    return String(url.dropFirst(prefix.count))
+  }
+
+  /// Removes the database file of a URL with its journal.
+  package static func remove(url: String) throws {
+    let path = try path(ofURL: url)
+    for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
+      try FileManager.default.removeItem(atPath: path + suffix)
+    }
+  }
+
+  /// Reads on one of the reader connections, from one moment's state of the database.
+  package func read<T: Sendable>(_ query: @escaping @Sendable (Database) throws -> T) async throws -> T {
+    try await pool.read(query)
+  }
+}

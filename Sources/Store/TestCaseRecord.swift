@@ -1,0 +1,49 @@
+package import GRDB
+
+/// A row of `test_cases`.
+package struct TestCaseRecord: Record, Hashable {
+  /// The table.
+  package static let databaseTableName = "test_cases"
+
+  /// The id, a UUIDv7.
+  package var id: String
+  /// The project.
+  package var projectId: String
+  /// The name.
+  package var name: String
+  /// Python, run after the entry file.
+  package var code: String
+  /// Whether it has the short time limit.
+  package var quickTest: Bool
+  /// When the row was made, RFC 3339.
+  package var createdAt: String
+  /// When the row was last written, RFC 3339.
+  package var updatedAt: String
+
+  /// A row with these values.
+  package init(
+    id: String,
+    projectId: String,
+    name: String,
+    code: String,
+    quickTest: Bool,
+    createdAt: String
+  ) {
+    self.id = id
+    self.projectId = projectId
+    self.name = name
+    self.code = code
+    self.quickTest = quickTest
+    self.createdAt = createdAt
+    updatedAt = createdAt
+  }
+}
+
+extension Database {
+  /// All test cases, oldest first; only those of one project when it is given.
+  package func testCases(ofProject project: String? = nil) throws -> [TestCaseRecord] {
+    try TestCaseRecord.fetchAll(
+      self, sql: "SELECT * FROM test_cases WHERE (?1 IS NULL OR project_id = ?1) ORDER BY created_at, rowid",
+      arguments: [project])
+  }
+}
