@@ -19,6 +19,8 @@ let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A Swift target under `Sources/` with the house settings.
@@ -39,6 +41,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
     .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
   ],
@@ -47,11 +50,16 @@ let package = Package(
     .executableTarget(name: "vibegrapher", dependencies: ["Server"], swiftSettings: settings),
 
     // What the world sees.
+    room("ModelServer", ["Server", "ModelProviders", "Git", "JSON", httpTypes]),
 
     // The rules of the product.
+    room("Agents", ["ModelProviders", "JSON"]),
+    room("ModelProviders", ["Platform", "JSON", "CResources", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
+    room("PythonSource", ["Sandbox", "JSON", "CResources"]),
     room("EventLog", ["Store", "Platform", "JSON", grdb, logging]),
     room("Store", ["CResources", "Platform", "JSON", grdb]),
     room("Git", ["CGit2", "Platform"]),
+    room("Sandbox", ["CPlatform", "Platform"]),
 
     // The server and its protocols.
     room("Server", ["HTTP", "WebSocket", "Platform", "JSON", httpTypes, logging]),

@@ -30,7 +30,7 @@ def check(request):
 
 OPERATIONS = {"check": check}
 
-for line in sys.stdin:
+for line in sys.stdin.buffer:
     request = json.loads(line)
     answer = OPERATIONS[request["op"]](request)
     answer["id"] = request["id"]

@@ -119,7 +119,7 @@ extension HTTPConnection {
 }
 
 /// Writes the body of a streamed answer.
-package struct ResponseWriter {
+package struct ResponseWriter: Sendable {
   let connection: HTTPConnection
   let isChunked: Bool
 

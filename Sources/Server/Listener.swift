@@ -105,9 +105,9 @@ actor Listener: EventHandler {
 extension Listener {
   /// A listening socket on an address, and the port it got.
   static func bind(host: String, port: Int) throws(SystemError) -> (socket: Int32, port: Int) {
-    var hints = addrinfo()
-    hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+    var hints = unsafe addrinfo()
+    unsafe hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+    unsafe hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
     var list: UnsafeMutablePointer<addrinfo>?
     let code = unsafe getaddrinfo(host, "\(port)", &hints, &list)
     guard code == 0, let address = unsafe list else {

@@ -1,7 +1,7 @@
 package import HTTP
 
 /// One request as a handler sees it.
-package struct Request {
+package struct Request: Sendable {
   /// The request line and fields.
   package let head: RequestHead
   /// The body, to be read at most once.

@@ -4,7 +4,7 @@ import HTTPTypes
 /// The body of one request, read from the connection as the handler asks for it.
 ///
 /// What is not asked for stays in the socket, which holds the client back.
-package final class RequestBody {
+package final class RequestBody: Sendable {
   private let connection: HTTPConnection?
   private let declaredLength: Int?
 

@@ -52,7 +52,8 @@ package struct Router: Sendable {
   /// Answers a request by its route.
   ///
   /// - Throws: what the handler throws; `Problem` 400, 404 or 405 when there is no route.
-  func respond(to request: consuming Request) async throws -> Response {
+  func respond(to request: Request) async throws -> Response {
+    var request = request
     if let node = fixed[request.head.path], let match = find(request.head.method, in: node) {
       return try await match.handler(request)
     }

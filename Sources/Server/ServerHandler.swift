@@ -32,7 +32,7 @@ package struct ServerHandler: Sendable {
   }
 
   /// Answers a request, whatever happens in the handler.
-  func respond(to request: consuming Request) async throws -> Response {
+  func respond(to request: Request) async throws -> Response {
     let (head, id) = (request.head, request.id)
     do {
       try guardian(request)

@@ -1,0 +1,83 @@
+import AsyncHTTPClient
+import NIOCore
+import NIOHTTP1
+import Platform
+
+/// Carries requests over HTTPS (HTTP for addresses that say so) by AsyncHTTPClient.
+package struct NetworkTransport: ModelTransport {
+  private let client: HTTPClient
+  private let headTimeout: Duration
+
+  /// A transport that waits so long for the head of an answer, and for each next byte of it.
+  package init(headTimeout: Duration = .seconds(120)) {
+    var configuration = HTTPClient.Configuration()
+    configuration.timeout.connect = .seconds(10)
+    configuration.timeout.read = .nanoseconds(Int64(headTimeout / .nanoseconds(1)))
+    configuration.redirectConfiguration = .disallow
+    configuration.httpVersion = .http1Only
+    client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    self.headTimeout = headTimeout
+  }
+
+  /// Closes the connections that are kept; the transport must not be used afterwards.
+  package func close() async {
+    // Nothing can be done about a connection that does not close, and the program is ending.
+    try? await client.shutdown()
+  }
+
+  package func send(_ request: TransportRequest) async throws -> TransportResponse {
+    var outgoing = HTTPClientRequest(url: request.url)
+    outgoing.method = .POST
+    outgoing.headers.add(name: "content-type", value: "application/json")
+    outgoing.headers.add(name: "user-agent", value: "vibegrapher")
+    for (name, value) in request.fields { outgoing.headers.add(name: name, value: value) }
+    if let (name, value) = request.authorization { outgoing.headers.add(name: name, value: value.revealed) }
+    outgoing.body = .bytes(ByteBuffer(bytes: request.body))
+    do {
+      let response = try await client.execute(outgoing, timeout: .hours(1))
+      return TransportResponse(
+        status: Int(response.status.code), fields: response.headers.map { ($0.name.lowercased(), $0.value) },
+        body: Self.reader(of: response.body))
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      throw Self.unreachable(error, url: request.url)
+    }
+  }
+
+  /// The body as byte arrays; pulled, so that a slow reader holds the provider back.
+  private static func reader(of body: HTTPClientResponse.Body) -> @Sendable () async throws -> [UInt8]? {
+    let iterator = BodyIterator(body.makeAsyncIterator())
+    return { try await iterator.next() }
+  }
+
+  static func unreachable(_ error: any Error, url: String) -> ModelError {
+    let place = url.split(separator: "/").dropFirst().first.map(String.init) ?? url
+    if let error = error as? HTTPClientError, error == .readTimeout || error == .deadlineExceeded {
+      return ModelError(.timedOut, "the model provider at \(place) did not answer in time", isRetryable: true)
+    }
+    return ModelError(
+      .unreachable, "the model provider at \(place) cannot be reached or broke off (\(error))", isRetryable: true)
+  }
+}
+
+/// Lets one reader at a time pull from a body whose iterator is no `Sendable`.
+private actor BodyIterator {
+  private var iterator: HTTPClientResponse.Body.AsyncIterator?
+
+  init(_ iterator: sending HTTPClientResponse.Body.AsyncIterator) { self.iterator = iterator }
+
+  func next() async throws -> [UInt8]? {
+    // Taken out for the time of the wait: the stream that owns this pulls one chunk after the other.
+    guard var current = iterator.take() else { return nil }
+    do {
+      let buffer = try await current.next(isolation: self)
+      iterator = current
+      return buffer.map { Array($0.readableBytesView) }
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      throw ModelError(.cutOff, "the model provider broke off in the middle of its answer (\(error))", isRetryable: true)
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import CResources
+import Glibc
+import JSON
+package import Platform
+import Sandbox
+
+/// Asks CPython about Python source, in a child process that stays up.
+///
+/// A child that dies or hangs on some source is an answer about that source, never a fault of the daemon; the next
+/// question starts another child.
+package actor PythonHelper {
+  /// A thread of its own, since talking to the child blocks.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+  private nonisolated let executor: ThreadExecutor
+  private let interpreter: String
+  private let timeout: Duration
+  private var child: Handoff<ChildProcess>?
+  private var lastID = 0
+
+  /// How many bytes of source are looked at.
+  package static var sourceLimit: Int { 4 << 20 }
+
+  /// A helper that runs an interpreter, an absolute path; the child starts with the first question.
+  package init(interpreter: String, timeout: Duration = .seconds(10)) throws(SystemError) {
+    self.interpreter = interpreter
+    self.timeout = timeout
+    executor = try ThreadExecutor(name: "python")
+  }
+
+  /// Finds `python3` in the folders of a `PATH`.
+  package static func findInterpreter(path: String) -> String? {
+    path.split(separator: ":").lazy.map { "\($0)/python3" }.first { unsafe access($0, X_OK) == 0 }
+  }
+
+  /// What Python's own compiler says of a file.
+  ///
+  /// - Throws: `PythonSourceError` when there is no interpreter to ask.
+  package func check(path: String, source: String) throws -> SyntaxVerdict {
+    guard source.utf8.count <= Self.sourceLimit else {
+      return .invalid(SyntaxFault(type: "ValueError", message: "\(path) has more than \(Self.sourceLimit) bytes"))
+    }
+    lastID += 1
+    let question: JSONValue = ["id": .integer(lastID), "op": "check", "path": .string(path), "source": .string(source)]
+    guard let answer = try ask(question) else {
+      return .invalid(SyntaxFault(type: "ParserDied", message: "the parser died on \(path)"))
+    }
+    guard answer["ok"]?.bool == true else {
+      return .invalid(
+        SyntaxFault(
+          type: answer["type"]?.string ?? "SyntaxError", message: answer["message"]?.string ?? "invalid syntax",
+          line: answer["line"]?.integer, column: answer["column"]?.integer, text: answer["text"]?.string))
+    }
+    return .valid
+  }
+
+  /// The child's answer, or nil when it died or hung on the question.
+  private func ask(_ question: JSONValue) throws -> JSONValue? {
+    let child = try child?.take() ?? start()
+    do {
+      let line = try child.exchange(question.encodedBytes, timeout: timeout, limit: 1 << 20)
+      let answer = try JSONParser.parse(line)
+      guard answer["id"] == question["id"] else { return nil }
+      self.child = Handoff(child)
+      return answer
+    } catch {
+      // The child is killed and reaped by its end of life; the next question starts another.
+      self.child = nil
+      return nil
+    }
+  }
+
+  private func start() throws -> ChildProcess {
+    let file = unsafe cresources_python_helper
+    let script = unsafe String(decoding: UnsafeBufferPointer(start: file.bytes, count: file.size), as: UTF8.self)
+    do {
+      return try ChildProcess(
+        ChildCommand(
+          interpreter, ["-I", "-S", "-c", script], environment: ["PYTHONIOENCODING": "utf-8", "LC_ALL": "C.UTF-8"],
+          limits: [.memory(bytes: 1 << 30), .fileSize(bytes: 0), .descriptors(64), .noCore]))
+    } catch {
+      throw PythonSourceError(message: "Python source cannot be checked: \(error)")
+    }
+  }
+}
