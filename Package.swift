@@ -47,12 +47,20 @@ let package = Package(
   ],
   targets: [
     // The top: one executable, and the only target that sees everything.
-    .executableTarget(name: "vibegrapher", dependencies: ["Server"], swiftSettings: settings),
+    .executableTarget(name: "vibegrapher", dependencies: ["App"], swiftSettings: settings),
+    room(
+      "App",
+      [
+        "API", "Agents", "EventLog", "HTTP", "JSON", "ModelProviders", "ModelServer", "Platform", "PythonSource", "Server",
+        "Services", "Store", argumentParser, asyncHTTPClient, grdb, logging, nioCore,
+      ]),
 
     // What the world sees.
+    room("API", ["Services", "Server", "EventLog", "Store", "Git", "Platform", "JSON", "CResources", httpTypes, logging]),
     room("ModelServer", ["Server", "ModelProviders", "Git", "JSON", httpTypes]),
 
     // The rules of the product.
+    room("Services", ["Agents", "EventLog", "Store", "Git", "PythonSource", "JSON", grdb, logging]),
     room("Agents", ["ModelProviders", "JSON"]),
     room("ModelProviders", ["Platform", "JSON", "CResources", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
     room("PythonSource", ["Sandbox", "JSON", "CResources"]),

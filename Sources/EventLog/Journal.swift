@@ -64,11 +64,19 @@ package final class Journal: Sendable {
   }
 
   /// Appends an event that nobody waits for; returns when it is queued, which is at once unless the queue is full.
-  package func post(_ event: NewEvent) async {
+  package func post(_ event: NewEvent) async { await post { _, events in events.append(event) } }
+
+  /// Changes rows and appends events that nobody waits for, like `post(_:)`; a change that fails is logged and dropped.
+  package func post(_ change: @escaping @Sendable (Database, inout [NewEvent]) throws -> Void) async {
     while queue.withLock({ $0.entries.count >= Self.queueLimit && !$0.isStopping }) {
       await withCheckedContinuation { continuation in queue.withLock { $0.producers.append(continuation) } }
     }
-    enqueue(Entry(isDurable: false, change: { _, events in events.append(event) }, finish: nil))
+    let logger = logger
+    enqueue(
+      Entry(isDurable: false, change: change) { result in
+        guard case .failure(let error) = result else { return }
+        logger.warning("a change was not written", metadata: ["error": "\(error)"])
+      })
   }
 
   private func enqueue(_ entry: Entry) {

@@ -27,4 +27,4 @@ package struct Request: Sendable {
 /// Answers a request on the connection's own event loop.
 ///
 /// What it throws becomes problem JSON: a `Problem` as it is, anything else a 500 that tells nothing but the request id.
-package typealias Handler = @Sendable (consuming Request) async throws -> Response
+package typealias Handler = @Sendable (Request) async throws -> Response

@@ -19,6 +19,8 @@ import Platform
   private var failure: ConnectionError?
   private var reader: UnsafeContinuation<Void, Never>?
   private var writer: UnsafeContinuation<Void, Never>?
+  private var isWriting = false
+  private var turns: [UnsafeContinuation<Void, Never>] = []
   private var readDeadline: ContinuousClock.Instant?
   private var writeDeadline: ContinuousClock.Instant?
 
@@ -68,7 +70,15 @@ import Platform
   }
 
   /// Writes all of the bytes, waiting for room.
+  ///
+  /// Several tasks may write: each one's bytes stay together, in the order of the calls.
   func write(_ bytes: [UInt8], timeout: Duration) async throws(ConnectionError) {
+    while isWriting { unsafe await withUnsafeContinuation { unsafe turns.append($0) } }
+    isWriting = true
+    defer {
+      isWriting = false
+      if unsafe !turns.isEmpty { unsafe turns.removeFirst().resume() }
+    }
     var written = 0
     while written < bytes.count {
       if let failure { throw failure }

@@ -1,0 +1,130 @@
+import HTTPTypes
+package import JSON
+package import Server
+
+/// One operation of the API: from this one declaration come its routing, its checks and its page in OpenAPI.
+package struct Route: Sendable {
+  /// A query parameter.
+  struct Parameter: Sendable {
+    let name: String
+    let schema: Schema
+    let about: String
+  }
+
+  /// What an answer may be.
+  struct Answer: Sendable {
+    let status: HTTPResponse.Status
+    let about: String
+    let schema: Schema?
+    let mediaType: String
+
+    static func json(_ status: HTTPResponse.Status, _ schema: Schema, _ about: String) -> Answer {
+      Answer(status: status, about: about, schema: schema, mediaType: "application/json")
+    }
+
+    static func empty(_ status: HTTPResponse.Status, _ about: String) -> Answer {
+      Answer(status: status, about: about, schema: nil, mediaType: "")
+    }
+
+    static func text(_ mediaType: String, _ about: String) -> Answer {
+      Answer(status: .ok, about: about, schema: .string(), mediaType: mediaType)
+    }
+  }
+
+  let method: HTTPRequest.Method
+  let path: String
+  let id: String
+  let area: String
+  let summary: String
+  var about = ""
+  var parameters: [Parameter] = []
+  /// What the body must be; nil when it is not read.
+  var body: Schema?
+  /// Whether a request without a body is taken for an empty object.
+  var isBodyOptional = false
+  let answers: [Answer]
+  /// The statuses of problem JSON that it may answer beside those that every operation may.
+  var problems: [HTTPResponse.Status] = []
+  /// Whether it is served at the root as well as under `/api/v1`.
+  var isAtRoot = true
+  let handler: @Sendable (Call) async throws -> Response
+}
+
+/// A request that was checked against its route.
+package struct Call: Sendable {
+  /// The request.
+  package let request: Request
+  /// The body with what the schema names; null when the route has none.
+  package let body: JSONValue
+  /// The query parameters of the route, checked.
+  package let query: JSONObject
+
+  /// A segment of the path by its name in the pattern.
+  package func parameter(_ name: String) -> String { request.parameters[name] ?? "" }
+}
+
+extension Route {
+  /// Most bytes of a JSON body.
+  static let bodyLimit = 4 << 20
+
+  /// The handler for the router: reads and checks the request, then answers it.
+  var serverHandler: Handler {
+    guard body != nil || !parameters.isEmpty else {
+      return { request in try await respond(Call(request: request, body: .null, query: JSONObject())) }
+    }
+    return { request in
+      var faults: [Problem.FieldError] = []
+      let query = checkedQuery(request, &faults)
+      var checked = JSONValue.null
+      if let body {
+        let bytes = try await request.body.collect(upTo: Self.bodyLimit)
+        checked = try checkedBody(bytes, body, &faults)
+      }
+      guard faults.isEmpty else { throw Problem.validation(faults) }
+      return try await respond(Call(request: request, body: checked, query: query))
+    }
+  }
+
+  private func respond(_ call: Call) async throws -> Response {
+    do { return try await handler(call) } catch let error { throw ProblemTable.problem(for: error) }
+  }
+
+  private func checkedQuery(_ request: Request, _ faults: inout [Problem.FieldError]) -> JSONObject {
+    var query = JSONObject()
+    for parameter in parameters {
+      guard let text = request.query(parameter.name) else { continue }
+      var value = JSONValue.string(text)
+      if case .integer = parameter.schema, let number = Int(text) { value = .integer(number) }
+      switch parameter.schema.check(value, at: ["query", parameter.name]) {
+      case .success(let checked): query[parameter.name] = checked
+      case .failure(let found): faults += found.errors
+      }
+    }
+    return query
+  }
+
+  /// A JSON body is taken whatever content type the client says: `curl -d` says form.
+  private func checkedBody(
+    _ bytes: [UInt8], _ schema: Schema, _ faults: inout [Problem.FieldError]
+  ) throws -> JSONValue {
+    var value = JSONValue.object(JSONObject())
+    if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x0A || $0 == 0x0D || $0 == 0x09 }) {
+      guard isBodyOptional else {
+        faults.append(.init(["body"], "Field required", type: "missing"))
+        return .null
+      }
+    } else {
+      do { value = try JSONParser.parse(bytes) } catch {
+        faults.append(.init(["body", "\(error.offset)"], "JSON decode error: \(error.message)", type: "json_invalid"))
+        return .null
+      }
+    }
+    if isBodyOptional, value.isNull { value = .object(JSONObject()) }
+    switch schema.check(value, at: ["body"]) {
+    case .success(let checked): return checked
+    case .failure(let found):
+      faults += found.errors
+      return .null
+    }
+  }
+}

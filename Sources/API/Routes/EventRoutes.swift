@@ -1,0 +1,46 @@
+import EventLog
+import HTTP
+import HTTPTypes
+import JSON
+import Server
+import Services
+
+/// The event log as server-sent events and over WebSocket.
+enum EventRoutes {
+  static func all(_ parts: WebAPI.Parts, _ configuration: APIConfiguration) -> [Route] {
+    let journal = parts.projects.journal
+    return [
+      Route(
+        method: .get, path: "/events", id: "streamEvents", area: "events",
+        summary: "Follow a topic as server-sent events",
+        about: """
+          Topics are KIND:ID with the kinds \(Topic.kinds.joined(separator: ", ")). Each event has its number as `id`; \
+          a client that comes back with Last-Event-ID or `after` gets all that it missed. after=0 begins with the \
+          oldest event that is kept; without it only new events come. `resync` means that the number is not in the log.
+          """,
+        parameters: [
+          .init(name: "topic", schema: .string(minimum: 1, maximum: 160), about: "The topic."),
+          .init(name: "after", schema: .integer(minimum: 0), about: "The number of the last event that was seen."),
+        ], answers: [.text("text/event-stream", "The events.")], isAtRoot: false
+      ) { call in
+        guard let topic = call.query["topic"]?.string, Topic.isWellFormed(topic) else {
+          throw ServiceError(.invalid, "topic must be KIND:ID, for example project:ID", location: ["query", "topic"])
+        }
+        let last = call.request.head.fields["last-event-id"].flatMap { Int($0) }
+        return EventStreamResponse.make(
+          journal, topic: topic, after: last ?? call.query["after"]?.integer, configuration: configuration)
+      },
+      Route(
+        method: .get, path: "/ws", id: "openWebSocket", area: "events", summary: "Follow topics over WebSocket",
+        about: """
+          JSON text messages. In: {"type":"subscribe","topic":"project:ID","after":SEQ}, or with "project_id" instead \
+          of "topic"; {"type":"unsubscribe","topic":T}; {"type":"ping"}. Out: events {"seq","topic","event","data",\
+          "at"}, and answers {"type":"subscribed"|"unsubscribed"|"pong"|"resync"|"error"}.
+          """,
+        answers: [.empty(.switchingProtocols, "A WebSocket.")], problems: [.upgradeRequired]
+      ) { call in
+        .webSocket(call.request.head) { socket in try await TopicSocket(journal: journal, socket: socket).run() }
+      },
+    ]
+  }
+}

@@ -1,0 +1,90 @@
+import Git
+import HTTP
+import HTTPTypes
+import JSON
+import Platform
+import Server
+import Services
+
+/// What is in a project's repository.
+enum FileRoutes {
+  private static let reference = Route.Parameter(
+    name: "ref", schema: .string(maximum: 40), about: "A commit; the head of the branch when left out.")
+
+  static func all(_ parts: WebAPI.Parts) -> [Route] {
+    let projects = parts.projects
+    return [
+      Route(
+        method: .get, path: "/projects/{id}/files", id: "listFiles", area: "files", summary: "List the files at a commit",
+        parameters: [reference], answers: [.json(.ok, .array(.reference("FileEntry")), "The entries, by path.")]
+      ) { call in
+        let entries = try await projects.files(of: call.parameter("id"), at: call.query["ref"]?.string)
+        return .json(.array(entries.map(json)))
+      },
+      Route(
+        method: .get, path: "/projects/{id}/files/{path...}", id: "getFile", area: "files",
+        summary: "Show a file at a commit", parameters: [reference],
+        answers: [
+          .json(.ok, .object([.required("path", .string()), .required("content", .string())]), "The file's text.")
+        ]
+      ) { call in
+        let found = try await projects.file(
+          call.parameter("path"), of: call.parameter("id"), at: call.query["ref"]?.string)
+        return .json([
+          "path": .string(found.path.text), "content": .string(String(decoding: found.file.content, as: UTF8.self)),
+          "mode": .string(found.file.mode.text), "size": .integer(found.file.content.count),
+        ])
+      },
+      Route(
+        method: .get, path: "/projects/{id}/commits", id: "listCommits", area: "files",
+        summary: "List the commits, newest first",
+        parameters: [
+          reference, .init(name: "limit", schema: .integer(minimum: 1, maximum: 1000), about: "How many; 100 by default."),
+        ], answers: [.json(.ok, .array(.reference("Commit")), "The commits.")]
+      ) { call in
+        let commits = try await projects.commits(
+          of: call.parameter("id"), from: call.query["ref"]?.string, limit: call.query["limit"]?.integer ?? 100)
+        return .json(.array(commits.map(json)))
+      },
+      Route(
+        method: .get, path: "/projects/{id}/commits/{sha}", id: "getCommit", area: "files",
+        summary: "Show a commit and what it changed", answers: [.json(.ok, .reference("Commit"), "The commit.")]
+      ) { call in
+        let found = try await projects.commit(call.parameter("sha"), of: call.parameter("id"))
+        guard case .object(var object) = json(found.commit) else { return .json(.null) }
+        object["diff"] = .string(found.diff)
+        object["files"] = .array(
+          found.files.map {
+            ["path": .string($0.path), "old_path": .string($0.oldPath), "change": .string($0.kind.rawValue)]
+          })
+        return .json(.object(object))
+      },
+      Route(
+        method: .get, path: "/projects/{id}/branches", id: "listBranches", area: "files", summary: "List the branches",
+        answers: [
+          .json(.ok, .array(.object([.required("name", .string()), .required("sha", .string())])), "The branches.")
+        ]
+      ) { call in
+        let branches = try await projects.branches(of: call.parameter("id"))
+        return .json(.array(branches.map { ["name": .string($0.name), "sha": .string($0.commit.hex)] }))
+      },
+    ]
+  }
+
+  private static func json(_ entry: TreeEntry) -> JSONValue {
+    [
+      "name": .string(String(entry.path.split(separator: "/").last ?? "")), "path": .string(entry.path),
+      "type": .string(entry.kind.rawValue), "mode": .string(entry.mode), "sha": .string(entry.id.hex),
+      "size": JSONValue(entry.size),
+    ]
+  }
+
+  private static func json(_ commit: Commit) -> JSONValue {
+    [
+      "sha": .string(commit.id.hex), "message": .string(commit.message), "author_name": .string(commit.author.name),
+      "author_email": .string(commit.author.email),
+      "authored_at": .string(Timestamp(microseconds: commit.author.seconds * 1_000_000).text),
+      "tree": .string(commit.tree.hex), "parents": .array(commit.parents.map { .string($0.hex) }),
+    ]
+  }
+}

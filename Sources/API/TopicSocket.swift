@@ -1,0 +1,120 @@
+import EventLog
+import JSON
+import Server
+import Services
+import Synchronization
+import WebSocket
+
+/// One client of `/ws`: reads its requests and sends it the events of its topics.
+struct TopicSocket: Sendable {
+  private let journal: Journal
+  private let socket: WebSocketConnection
+  private let subscriptions = Subscriptions()
+
+  /// Most topics of one connection.
+  static let topicLimit = 100
+
+  /// The topics that a connection follows.
+  private final class Subscriptions: Sendable {
+    private let state = Mutex<[String: Subscription]>([:])
+
+    /// Keeps a subscription; false when there are too many.
+    func put(_ subscription: Subscription) -> Bool {
+      state.withLock { state in
+        guard state.count < TopicSocket.topicLimit || state[subscription.topic] != nil else { return false }
+        // Subscribing again starts anew, from the number that is given now.
+        state.updateValue(subscription, forKey: subscription.topic)?.cancel()
+        return true
+      }
+    }
+
+    func remove(_ topic: String) { state.withLock { $0.removeValue(forKey: topic) }?.cancel() }
+
+    func removeAll() {
+      for subscription in state.withLock({ $0.values }) { subscription.cancel() }
+    }
+  }
+
+  init(journal: Journal, socket: WebSocketConnection) {
+    self.journal = journal
+    self.socket = socket
+  }
+
+  /// Serves the client until it closes or breaks off.
+  func run() async throws {
+    defer { subscriptions.removeAll() }
+    try await withThrowingDiscardingTaskGroup { group in
+      while let event = try await socket.receive() {
+        guard case .text(let text) = event, let message = try? JSONParser.parse(text), message.object != nil else {
+          try await refuse("a message must be a JSON object in a text frame", code: "bad_message")
+          continue
+        }
+        if let subscription = try await take(message) { group.addTask { try await pump(subscription) } }
+      }
+      group.cancelAll()
+      subscriptions.removeAll()
+    }
+  }
+
+  /// Answers one request; a new subscription has to be pumped.
+  private func take(_ message: JSONValue) async throws -> Subscription? {
+    switch message["type"]?.string {
+    case "ping": try await send(["type": "pong"])
+    case "subscribe": return try await subscribe(message)
+    case "unsubscribe":
+      guard let topic = Self.topic(of: message) else { return try await refuseTopic() }
+      subscriptions.remove(topic)
+      try await send(["type": "unsubscribed", "topic": .string(topic)])
+    default: try await refuse("type must be subscribe, unsubscribe or ping", code: "bad_type")
+    }
+    return nil
+  }
+
+  private func subscribe(_ message: JSONValue) async throws -> Subscription? {
+    guard let topic = Self.topic(of: message) else { return try await refuseTopic() }
+    let after = message["after"] ?? nil
+    guard after.isNull || after.integer.map({ $0 >= 0 }) == true else {
+      try await refuse("after must be the seq of an event, or be left out", code: "bad_after")
+      return nil
+    }
+    let subscription = Subscription.start(journal, topic: topic, after: after.integer)
+    guard subscriptions.put(subscription) else {
+      subscription.cancel()
+      try await refuse("a connection may follow \(Self.topicLimit) topics", code: "too_many_topics")
+      return nil
+    }
+    var answer: [(String, JSONValue)] = [("type", "subscribed"), ("topic", .string(topic))]
+    if let project = message["project_id"]?.string { answer.append(("project_id", .string(project))) }
+    answer.append(("seq", .integer(subscription.cursor)))
+    try await send(.object(JSONObject(answer)))
+    return subscription
+  }
+
+  private static func topic(of message: JSONValue) -> String? {
+    let topic = message["topic"]?.string ?? message["project_id"]?.string.map(Topic.project)
+    return topic.flatMap { Topic.isWellFormed($0) ? $0 : nil }
+  }
+
+  private func pump(_ subscription: Subscription) async throws {
+    while let delivery = try await subscription.next() {
+      switch delivery {
+      case .resync(let next): try await send(TopicSnapshot.resync(topic: subscription.topic, next: next))
+      case .events(let events):
+        var frames: [UInt8] = []
+        for event in events { frames.append(contentsOf: FrameEncoder.frame(.text, event.json)) }
+        try await socket.send(frames)
+      }
+    }
+  }
+
+  private func send(_ value: JSONValue) async throws { try await socket.send(FrameEncoder.frame(.text, value.encodedBytes)) }
+
+  private func refuse(_ message: String, code: String) async throws {
+    try await send(["type": "error", "code": .string(code), "message": .string(message)])
+  }
+
+  private func refuseTopic() async throws -> Subscription? {
+    try await refuse("topic must be KIND:ID, for example project:ID", code: "bad_topic")
+    return nil
+  }
+}

@@ -1,0 +1,71 @@
+import HTTP
+import HTTPTypes
+import JSON
+package import Logging
+package import Server
+package import Services
+
+/// The whole API: its routes, and the handler that a server serves them with.
+package struct WebAPI: Sendable {
+  /// What answers the requests.
+  package struct Parts: Sendable {
+    let projects: ProjectService
+    let sessions: SessionService
+    let messages: MessageService
+    let diffs: DiffService
+    let tests: TestCaseService
+    let health: HealthMonitor
+
+    /// The services behind the routes.
+    package init(
+      projects: ProjectService, sessions: SessionService, messages: MessageService, diffs: DiffService,
+      tests: TestCaseService, health: HealthMonitor
+    ) {
+      self.projects = projects
+      self.sessions = sessions
+      self.messages = messages
+      self.diffs = diffs
+      self.tests = tests
+      self.health = health
+    }
+  }
+
+  /// Every operation.
+  package let routes: [Route]
+  private let configuration: APIConfiguration
+
+  /// An API over services.
+  package init(parts: Parts, configuration: APIConfiguration) {
+    self.configuration = configuration
+    routes = Self.routes(parts, configuration)
+  }
+
+  private static func routes(_ parts: Parts, _ configuration: APIConfiguration) -> [Route] {
+      HealthRoutes.all(parts, configuration) + ProjectRoutes.all(parts) + FileRoutes.all(parts)
+      + SessionRoutes.all(parts) + MessageRoutes.all(parts) + DiffRoutes.all(parts) + TestRoutes.all(parts)
+      + EventRoutes.all(parts, configuration)
+  }
+
+  /// The OpenAPI document of the routes, JSON.
+  package var document: [UInt8] { OpenAPIDocument.json(routes).encodedBytes }
+
+  /// The handler of a server: routes at the root and under `/api/v1`, documents, access checks and CORS.
+  package func handler(logger: Logger) -> ServerHandler {
+    var router = Router()
+    for route in routes {
+      let handler = route.serverHandler
+      if route.isAtRoot { router.add(route.method, route.path, handler) }
+      router.add(route.method, "/api/v1" + route.path, handler)
+    }
+    let document = document
+    for path in ["/openapi.json", "/api/v1/openapi.json"] { router.add(.get, path) { _ in .json(document) } }
+    let page = DocumentationPage.bytes
+    for path in ["/docs", "/redoc"] {
+      router.add(.get, path) { _ in
+        Response(.ok, fields: HeaderFields([("content-type", "text/html; charset=utf-8")]), body: .bytes(page))
+      }
+    }
+    let access = AccessRules(configuration: configuration)
+    return ServerHandler(router: router, logger: logger, guardian: access.check, decorator: access.decorate)
+  }
+}

@@ -1,0 +1,48 @@
+import Foundation
+import JSON
+package import Logging
+import Platform
+
+/// Writes log lines to standard error: for a person on a terminal, otherwise one JSON object a line.
+package struct LineLogHandler: LogHandler {
+  package var metadata: Logger.Metadata = [:]
+  package var logLevel: Logger.Level
+  private let label: String
+  private let isTerminal: Bool
+
+  /// A handler for the lines of one part of the program.
+  package init(label: String, level: Logger.Level, isTerminal: Bool) {
+    self.label = label
+    logLevel = level
+    self.isTerminal = isTerminal
+  }
+
+  package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  package func log(event: LogEvent) {
+    let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    let time = Timestamp.now.text
+    let line: String
+    if isTerminal {
+      let details = all.map { " \($0.key)=\($0.value)" }.joined()
+      line = "\(time) \(event.level.rawValue) \(label): \(event.message)\(details)"
+    } else {
+      var members: [(String, JSONValue)] = [
+        ("time", .string(time)), ("level", .string(event.level.rawValue)), ("part", .string(label)),
+        ("message", .string("\(event.message)")),
+      ]
+      for (key, value) in all { members.append((key, .string("\(value)"))) }
+      line = JSONValue.object(JSONObject(members)).encodedText
+    }
+    // A log that cannot be written must not stop the daemon.
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+  }
+}
+
+extension LineLogHandler {
+  /// Whether standard error is a terminal.
+  static var isTerminal: Bool { isatty(2) == 1 }
+}

@@ -1,0 +1,149 @@
+import API
+import Agents
+import EventLog
+import Foundation
+import HTTP
+import JSON
+import Logging
+import ModelProviders
+import ModelServer
+import Platform
+import PythonSource
+import Server
+import Services
+import Store
+
+/// Every part of the daemon by name, and the order in which they start and stop.
+struct Subsystems: Sendable {
+  /// The settings.
+  let settings: Settings
+  /// The log of the daemon as a whole.
+  let logger: Logger
+  /// Rows and events.
+  let journal: Journal
+  /// Projects.
+  let projects: ProjectService
+  /// Sessions.
+  let sessions: SessionService
+  /// Messages and their work.
+  let messages: MessageService
+  /// Diffs.
+  let diffs: DiffService
+  /// Test cases.
+  let tests: TestCaseService
+  /// Whether the database answers.
+  let health: HealthMonitor
+  /// The sample project.
+  let seed: Seed
+  private let repair: Repair
+  private let network: NetworkTransport
+  private let embeddedModel: HTTPServer?
+
+  /// Makes the parts; the database is opened and migrated, nothing runs yet.
+  init(settings: Settings, databaseURL: String? = nil) throws {
+    self.settings = settings
+    logger = Self.logger("vibegrapher", settings)
+    let store = try SQLiteStore.open(url: databaseURL ?? settings.databaseURL)
+    journal = try Journal(store: store, logger: Self.logger("events", settings))
+    let repositories = try RepositoryPool(threads: 2)
+    projects = try ProjectService(
+      journal: journal, repositories: repositories, mediaPath: settings.mediaPath,
+      logger: Self.logger("projects", settings))
+    sessions = SessionService(projects: projects)
+    diffs = DiffService(projects: projects, logger: Self.logger("diffs", settings))
+    tests = TestCaseService(projects: projects)
+    health = HealthMonitor(journal: journal)
+    seed = Seed(projects: projects)
+    repair = Repair(projects: projects, diffs: diffs, logger: Self.logger("repair", settings))
+    network = NetworkTransport()
+    embeddedModel = settings.usesEmbeddedModel ? try Self.embeddedModel(settings) : nil
+    messages = MessageService(
+      projects: projects, provider: try Self.provider(settings, network, embeddedPort: embeddedModel?.port),
+      models: AgentModels(thinking: settings.thinkingModel, small: settings.smallModel),
+      python: try PythonHelper(interpreter: Self.interpreter(settings)), logger: Self.logger("messages", settings))
+  }
+
+  private static func logger(_ label: String, _ settings: Settings) -> Logger {
+    let isTerminal = LineLogHandler.isTerminal
+    return Logger(label: label) { LineLogHandler(label: $0, level: settings.logLevel, isTerminal: isTerminal) }
+  }
+
+  private static func embeddedModel(_ settings: Settings) throws -> HTTPServer {
+    let model = ModelServer(delay: settings.embeddedModelDelay)
+    let handler = ServerHandler(router: model.router, logger: logger("model-server", settings))
+    return try HTTPServer(configuration: ServerConfiguration(host: "127.0.0.1", port: 0), handler: handler)
+  }
+
+  private static func provider(
+    _ settings: Settings, _ network: NetworkTransport, embeddedPort: Int?
+  ) throws -> any ModelProvider {
+    var transport: any ModelTransport = network
+    if let folder = settings.modelReplay { transport = ReplayTransport(folder: folder) }
+    if let folder = settings.modelRecord { transport = try RecordingTransport(network, folder: folder) }
+    let address = embeddedPort.map { "http://127.0.0.1:\($0)\(ModelServer.basePath)" } ?? settings.openAIBaseURL
+    return OpenAIResponsesProvider(
+      baseURL: address, key: settings.openAIKey ?? Secret("embedded"), transport: transport)
+  }
+
+  private static func interpreter(_ settings: Settings) -> String {
+    guard !settings.python.hasPrefix("/") else { return settings.python }
+    return PythonHelper.findInterpreter(path: ProcessInfo.processInfo.environment["PATH"] ?? "") ?? "/usr/bin/python3"
+  }
+
+  /// Runs `body` with the database ready to be written and everything repaired, and nothing else running.
+  func withJournal<T: Sendable>(_ body: @Sendable () async throws -> T) async throws -> T {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { await journal.run() }
+      defer { journal.stop() }
+      try await repair.run()
+      return try await body()
+    }
+  }
+
+  /// Serves until it is asked to stop, then stops in order: nothing that was accepted is left unanswered.
+  func serve(until stopRequests: StopRequests) async throws {
+    try await withJournal {
+      try await messages.restore()
+      let server = try HTTPServer(configuration: configuration, handler: api.handler(logger: Self.logger("http", settings)))
+      announce(server.port)
+      await withTaskGroup(of: Void.self) { group in
+        group.addTask { await server.run() }
+        group.addTask { await health.run() }
+        if let embeddedModel { group.addTask { await embeddedModel.run() } }
+        group.addTask { await messages.run() }
+        await stopRequests.wait()
+        logger.notice("stopping")
+        messages.stop()
+        await server.stop()
+        await embeddedModel?.stop(grace: .seconds(1))
+        group.cancelAll()
+      }
+      await network.close()
+    }
+    logger.notice("stopped")
+  }
+
+  /// The API of these parts.
+  var api: WebAPI {
+    WebAPI(
+      parts: .init(
+        projects: projects, sessions: sessions, messages: messages, diffs: diffs, tests: tests, health: health),
+      configuration: APIConfiguration(
+        corsOrigins: settings.corsOrigins, hosts: settings.allowedHosts, environment: settings.environment,
+        region: settings.flyRegion, appName: settings.flyAppName, ssePingInterval: settings.ssePingInterval,
+        sseRetryMilliseconds: settings.sseRetryMilliseconds))
+  }
+
+  private var configuration: ServerConfiguration {
+    ServerConfiguration(host: settings.host, port: settings.port, loops: settings.eventLoops)
+  }
+
+  /// The first line on standard output says where the daemon listens: scripts wait for it.
+  private func announce(_ port: Int) {
+    let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+    StandardOutput.print("listening on http://\(host):\(port)")
+    if settings.usesEmbeddedModel {
+      logger.notice("no OPENAI_API_KEY: the embedded provider answers, which is rules and not a language model")
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import EventLog
+package import Git
+import JSON
+import Platform
+import Store
+
+extension ProjectService {
+  /// The entries of a project's tree at a commit, or at the head of its branch.
+  package func files(of id: String, at commit: String?) async throws -> [TreeEntry] {
+    let (repository, tree) = try await tree(of: id, at: commit)
+    guard let tree else { return [] }
+    return try await repository.entries(of: tree)
+  }
+
+  /// A file at a commit, or at the head of the branch, with the commit's name.
+  package func file(
+    _ path: String, of id: String, at commit: String?
+  ) async throws -> (file: TreeFile, path: RepositoryPath) {
+    let path = try Self.checked(path)
+    let (repository, tree) = try await tree(of: id, at: commit)
+    do {
+      if let tree, let file = try await repository.file(path, in: tree) { return (file, path) }
+    } catch {
+      guard error.code == .badPath else { throw error }
+    }
+    throw ServiceError(.notFound, "File not found")
+  }
+
+  private func tree(of id: String, at commit: String?) async throws -> (repository: Repository, tree: ObjectID?) {
+    let record = try await project(id)
+    let repository = repositories.reader(record.repositoryPath)
+    guard let name = commit ?? record.currentCommit else { return (repository, nil) }
+    return (repository, try await Self.lookUp { try await repository.commit(name) }.tree)
+  }
+
+  /// Runs a look-up in git; what is not there becomes a refusal.
+  private static func lookUp<T>(_ body: () async throws -> T) async throws -> T {
+    do { return try await body() } catch let error as GitError {
+      guard error.code == .notFound else { throw error }
+      throw ServiceError(.notFound, error.message)
+    }
+  }
+
+  private static func checked(_ path: String) throws -> RepositoryPath {
+    do { return try RepositoryPath(path) } catch {
+      throw ServiceError(.invalid, error.message, location: ["path", "path"])
+    }
+  }
+
+  /// The newest commits of a project's branch, or those from a commit on.
+  package func commits(of id: String, from start: String?, limit: Int) async throws -> [Commit] {
+    let record = try await project(id)
+    let repository = repositories.reader(record.repositoryPath)
+    guard let name = start ?? record.currentCommit else { return [] }
+    let commit = try await Self.lookUp { try await repository.commit(name) }
+    return try await repository.log(from: commit.id, limit: limit)
+  }
+
+  /// A commit with what it changed against its first parent.
+  package func commit(
+    _ name: String, of id: String
+  ) async throws -> (commit: Commit, diff: String, files: [ChangedFile]) {
+    let record = try await project(id)
+    let repository = repositories.reader(record.repositoryPath)
+    let commit = try await Self.lookUp { try await repository.commit(name) }
+    var parentTree: ObjectID?
+    if let parent = commit.parents.first { parentTree = try await repository.tree(of: parent) }
+    let (diff, files) = try await repository.diff(from: parentTree, to: commit.tree)
+    return (commit, diff, files)
+  }
+
+  /// The branches of a project.
+  package func branches(of id: String) async throws -> [(name: String, commit: ObjectID)] {
+    let record = try await project(id)
+    return try await repositories.reader(record.repositoryPath).branches()
+  }
+}

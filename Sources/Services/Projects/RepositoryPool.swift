@@ -1,0 +1,65 @@
+package import Git
+package import Platform
+import Synchronization
+
+/// The repositories that are in use, on a bounded set of threads.
+///
+/// Each has two instances: one for writing, which does one thing after another, and one for reading on another thread,
+/// so that reads never wait for a write.
+package final class RepositoryPool: Sendable {
+  private struct Key: Hashable {
+    let path: String
+    let isWriter: Bool
+  }
+
+  private let writers: [ThreadExecutor]
+  private let readers: [ThreadExecutor]
+  private let open = Mutex<(repositories: [Key: Repository], order: [Key])>(([:], []))
+
+  /// Most instances that are kept; the oldest is let go of, and opened again when it is asked for.
+  private static let limit = 256
+
+  /// A pool with so many threads for each of writing and reading.
+  package init(threads: Int) throws(SystemError) {
+    var writers: [ThreadExecutor] = []
+    var readers: [ThreadExecutor] = []
+    for index in 0..<threads {
+      writers.append(try ThreadExecutor(name: "git-write-\(index)"))
+      readers.append(try ThreadExecutor(name: "git-read-\(index)"))
+    }
+    self.writers = writers
+    self.readers = readers
+  }
+
+  deinit { for thread in writers + readers { thread.stop() } }
+
+  /// The instance that writes a repository.
+  package func writer(_ path: String) -> Repository { repository(Key(path: path, isWriter: true)) }
+
+  /// The instance that reads it.
+  package func reader(_ path: String) -> Repository { repository(Key(path: path, isWriter: false)) }
+
+  /// Closes both instances, before the folder is moved or removed.
+  package func forget(_ path: String) async {
+    for key in [Key(path: path, isWriter: true), Key(path: path, isWriter: false)] {
+      let repository = open.withLock { open -> Repository? in
+        open.order.removeAll { $0 == key }
+        return open.repositories.removeValue(forKey: key)
+      }
+      await repository?.close()
+    }
+  }
+
+  private func repository(_ key: Key) -> Repository {
+    open.withLock { open in
+      if let repository = open.repositories[key] { return repository }
+      if open.order.count >= Self.limit { open.repositories[open.order.removeFirst()] = nil }
+      let threads = key.isWriter ? writers : readers
+      let thread = threads[Int(UInt(bitPattern: key.path.hashValue) % UInt(threads.count))]
+      let repository = Repository(path: key.path, executor: thread)
+      open.repositories[key] = repository
+      open.order.append(key)
+      return repository
+    }
+  }
+}

@@ -1,0 +1,71 @@
+import EventLog
+import Foundation
+import Git
+package import Logging
+import Store
+
+/// Brings git, the disk and the database together at a start, after a stop or a crash at any point.
+package struct Repair: Sendable {
+  private let projects: ProjectService
+  private let diffs: DiffService
+  private let logger: Logger
+
+  /// A repair of these.
+  package init(projects: ProjectService, diffs: DiffService, logger: Logger) {
+    self.projects = projects
+    self.diffs = diffs
+    self.logger = logger
+  }
+
+  /// Must have returned before anything else uses the projects.
+  package func run() async throws {
+    let store = projects.journal.store
+    for state in [ProjectRecord.State.creating, .deleting] {
+      for project in try await store.read({ db in try db.projects(in: state) }) {
+        logger.notice("clearing away a project that was \(state)", metadata: ["project": "\(project.id)"])
+        try await projects.purge(project)
+      }
+    }
+    try removeLeftovers()
+    for project in try await store.read({ db in try db.projects(in: .ready) }).reversed() {
+      try await load(project)
+    }
+    for diff in try await store.read({ db in try db.committingDiffs() }) { try await finish(diff) }
+  }
+
+  /// A project whose repository cannot be read is shown as it was last known; the log says why.
+  private func load(_ project: ProjectRecord) async throws {
+    projects.directory.put(project, fingerprint: projects.directory.fingerprint(of: project))
+    do { try await projects.refresh(project.id) } catch {
+      logger.error("a repository cannot be read", metadata: ["project": "\(project.id)", "error": "\(error)"])
+    }
+  }
+
+  /// Folders that were about to become a project's, or about to go.
+  private func removeLeftovers() throws {
+    for name in try FileManager.default.contentsOfDirectory(atPath: projects.folder)
+    where name.hasPrefix(".new-") || name.hasPrefix(".trash-") {
+      try FileManager.default.removeItem(atPath: "\(projects.folder)/\(name)")
+    }
+  }
+
+  /// A commit that was begun: if the branch holds it, it happened, and the row is brought up to it; if not, it did not.
+  private func finish(_ diff: DiffRecord) async throws {
+    var diff = diff
+    guard let commit = diff.committingSha.flatMap(ObjectID.init) else { return }
+    do {
+      let project = try await projects.project(diff.projectId)
+      let repository = projects.repositories.writer(project.repositoryPath)
+      if let head = try await repository.head().commit, try await repository.isAncestor(commit, of: head) {
+        logger.notice("finishing a commit that was cut short", metadata: ["diff": "\(diff.id)"])
+        _ = try await diffs.finish(diff, commit: commit, in: repository)
+        return
+      }
+    } catch {
+      logger.error("a commit cannot be looked up", metadata: ["diff": "\(diff.id)", "error": "\(error)"])
+      return
+    }
+    diff.committingSha = nil
+    try await projects.journal.append { [diff] db, _ in try db.update(diff) }
+  }
+}
