@@ -24,9 +24,14 @@ struct AccessRules: Sendable {
   }
 
   private func isOurs(_ host: String) -> Bool {
+    // The usual case, for every request: an exact name with at most a port.
+    for name in ["127.0.0.1", "localhost"] where host.utf8.starts(with: name.utf8) {
+      let rest = host.utf8.dropFirst(9)
+      if rest.isEmpty || rest.first == UInt8(ascii: ":") { return true }
+    }
     let name = Self.name(host)
-    return ["localhost", "127.0.0.1", "[::1]"].contains(name) || name.hasPrefix("127.") && name.allSatisfy { $0.isNumber || $0 == "." }
-      || configuration.hosts.contains(name) || configuration.hosts.contains("*")
+    let isLoopbackAddress = name.hasPrefix("127.") && name.allSatisfy { $0.isNumber || $0 == "." }
+    return isLoopbackAddress || name == "localhost" || name == "[::1]" || configuration.hosts.contains(name) || configuration.hosts.contains("*")
   }
 
   private static func name(_ host: String) -> String {

@@ -105,6 +105,7 @@ extension Repository {
     from base: ObjectID?, changes: [(path: RepositoryPath, file: TreeFile?)]
   ) throws(GitError) -> ObjectID {
     try unsafe withHandle { repository throws(GitError) in
+      guard let base else { return try unsafe Self.makeTree(of: changes, in: repository) }
       var entries: [git_tree_update] = unsafe []
       var names: [UnsafeMutablePointer<CChar>?] = unsafe []
       defer { for unsafe name in unsafe names { unsafe free(name) } }
@@ -122,9 +123,7 @@ extension Repository {
         }
         unsafe entries.append(update)
       }
-      let start: ObjectID
-      if let base { start = base } else { start = try unsafe Self.emptyTree(in: repository) }
-      let tree = try unsafe Self.lookUpTree(start, in: repository)
+      let tree = try unsafe Self.lookUpTree(base, in: repository)
       var id = git_oid()
       try git("make a tree") {
         unsafe git_tree_create_updated(&id, repository, tree.pointer, entries.count, entries)
@@ -133,12 +132,25 @@ extension Repository {
     }
   }
 
-  private static func emptyTree(in repository: OpaquePointer) throws(GitError) -> ObjectID {
-    let builder = try unsafe GitHandle("make a tree", free: git_treebuilder_free) {
-      unsafe git_treebuilder_new(&$0, repository, nil)
+  /// A tree of these files alone, by way of an index in memory.
+  private static func makeTree(
+    of files: [(path: RepositoryPath, file: TreeFile?)], in repository: OpaquePointer
+  ) throws(GitError) -> ObjectID {
+    let index = try unsafe GitHandle("make an index", free: git_index_free) { unsafe git_index_new(&$0) }
+    for (path, file) in files {
+      guard let file else { continue }
+      var entry = unsafe git_index_entry()
+      unsafe entry.mode = file.mode.rawValue
+      try git("store \(path)") {
+        unsafe git_blob_create_from_buffer(&entry.id, repository, file.content, file.content.count)
+      }
+      let name = unsafe strdup(path.text)
+      defer { unsafe free(name) }
+      unsafe entry.path = UnsafePointer(name)
+      try git("add \(path)") { unsafe git_index_add(index.pointer, &entry) }
     }
     var id = git_oid()
-    try git("make a tree") { unsafe git_treebuilder_write(&id, builder.pointer) }
+    try git("make a tree") { unsafe git_index_write_tree_to(&id, index.pointer, repository) }
     return ObjectID(id)
   }
 

@@ -108,6 +108,12 @@ package final class EventLoop: SerialExecutor, Sendable {
     return count
   }
 
+  /// Lets the loop look at its descriptors and run other jobs before the caller goes on; called on the loop's thread.
+  package func yield() async {
+    checkIsolated()
+    await withUnsafeContinuation { unsafe local.yielding.append($0) }
+  }
+
   /// How many bytes one `read` takes at the most.
   package static var readSize: Int { 64 * 1024 }
 
@@ -120,6 +126,7 @@ package final class EventLoop: SerialExecutor, Sendable {
         shared.jobs.removeAll(keepingCapacity: true)
         return shared.isStopping
       }
+      for unsafe task in unsafe local.takeYielding() { unsafe task.resume() }
       let batch = unsafe local.takeJobs()
       for job in batch { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
       unsafe local.recycle(batch)

@@ -12,6 +12,7 @@ import Glibc
   static let wakeupKey: UInt64 = 0
 
   var jobs: [UnownedJob] = []
+  var yielding: [UnsafeContinuation<Void, Never>] = []
   private var spare: [UnownedJob] = []
   private var registrations: [Registration?] = []
   private var registered = 0
@@ -44,6 +45,12 @@ import Glibc
     return registration.handler
   }
 
+  /// Queues the tasks that let others go first.
+  mutating func takeYielding() -> [UnsafeContinuation<Void, Never>] {
+    defer { unsafe yielding = [] }
+    return unsafe yielding
+  }
+
   /// The jobs that are queued now; those that they queue wait for the next round, so that events get their turn.
   mutating func takeJobs() -> [UnownedJob] {
     var batch = spare
@@ -60,7 +67,7 @@ import Glibc
 
   /// Milliseconds that epoll may wait: not at all when jobs wait, for ever when nothing is watched.
   var waitTimeout: Int32 {
-    guard jobs.isEmpty else { return 0 }
+    guard unsafe jobs.isEmpty && yielding.isEmpty else { return 0 }
     return registered == 0 ? -1 : Int32(max(0, nextTick - Self.monotonicMilliseconds))
   }
 

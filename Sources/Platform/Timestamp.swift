@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 
 /// A moment in UTC, in microseconds since 1970, written as RFC 3339: `2026-11-21T01:48:58.123456Z`.

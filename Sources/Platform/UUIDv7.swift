@@ -1,3 +1,5 @@
+import CPlatform
+import Glibc
 import Synchronization
 
 /// Makes identifiers that sort by the time of their making (RFC 9562 section 5.7).
@@ -7,18 +9,34 @@ import Synchronization
 /// Within one process every new identifier sorts after all earlier ones: the 12 bits after the version count on within
 /// a millisecond, as section 6.2 method 1 allows.
 package enum UUIDv7 {
-  private static let last = Mutex<UInt64>(0)
+  private struct State {
+    var last: UInt64 = 0
+    /// Random words that were asked of the system in one call for many identifiers.
+    var words: [UInt64] = []
+
+    mutating func word() -> UInt64 {
+      if words.isEmpty {
+        words = [UInt64](repeating: 0, count: 128)
+        let count = unsafe words.withUnsafeMutableBytes { unsafe getrandom($0.baseAddress, $0.count, 0) }
+        // Cannot fall short by getrandom(2); if it did, the generator of the language asks once for each word.
+        if count != 128 * 8 { words = (0..<128).map { _ in UInt64.random(in: 0...UInt64.max) } }
+      }
+      return words.removeLast()
+    }
+  }
+
+  private static let state = Mutex(State())
 
   /// A new identifier: 36 characters, lower case.
   package static func make() -> String {
     let milliseconds = UInt64(Timestamp.now.microseconds / 1000)
-    let stamp = last.withLock { last -> UInt64 in
-      last = max(last + 1, (milliseconds << 12) | UInt64.random(in: 0..<256))
-      return last
+    let (stamp, random) = state.withLock { state -> (UInt64, UInt64) in
+      let random = state.word()
+      state.last = max(state.last + 1, milliseconds << 12 | random & 0xFF)
+      return (state.last, random)
     }
     let high = (stamp >> 12) << 16 | 0x7000 | stamp & 0xFFF
-    let low = UInt64.random(in: 0...UInt64.max) >> 2 | 1 << 63
-    return text(high, low)
+    return text(high, random >> 2 | 1 << 63)
   }
 
   /// Whether a text has the form of any UUID in lower case.

@@ -26,6 +26,7 @@ actor HTTPConnection {
   private var expectsContinue = false
   private var isBodyComplete = true
   private var isWaitingForHead = false
+  private var servedWithoutWait = 0
 
   init(
     _ descriptor: consuming OwnedDescriptor, loop: EventLoop, configuration: ServerConfiguration, handler: ServerHandler
@@ -65,13 +66,12 @@ actor HTTPConnection {
   func abort() { channel.shutDown(.stopping) }
 
   private func serve() async throws {
-    var served = 0
     while let head = try await nextHead() {
       let isKeepAlive = try await respond(to: head)
       guard isKeepAlive, try await skipBody() else { return try await linger() }
-      served += 1
       // A client that pipelines without end must not keep the loop from the others.
-      if served % 32 == 0 { await Task.yield() }
+      servedWithoutWait += 1
+      if servedWithoutWait % 32 == 0 { await loop.yield() }
     }
     try await flush()
   }
@@ -88,6 +88,7 @@ actor HTTPConnection {
       try await flush()
       if isDraining, decoder.isIdle { return nil }
       isWaitingForHead = true
+      servedWithoutWait = 0
       defer { isWaitingForHead = false }
       let timeout = decoder.isIdle ? configuration.idleTimeout : configuration.headTimeout
       do {

@@ -201,10 +201,7 @@ struct MessageWork {
     let id = UUIDv7.make()
     guard let tree = ObjectID(proposal.tree) else { throw GitError(.failed, "a proposal has no tree") }
     let repository = service.projects.repositories.writer(context.project.repositoryPath)
-    let commit = try await repository.makeCommit(
-      tree: tree, parents: [context.head], message: evaluation.commitMessage,
-      author: StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000))
-    try await repository.setReference("refs/proposals/\(id)", to: commit, note: "proposal")
+    try await repository.setReference("refs/proposals/\(id)", to: tree, note: "proposal")
     let now = try await repository.head().commit
     let headTree = try await repository.tree(of: now ?? context.head)
     let merge = try await repository.merge(base: context.tree, ours: headTree, theirs: tree)
