@@ -60,7 +60,7 @@ let package = Package(
     room("ModelServer", ["Server", "ModelProviders", "Git", "JSON", httpTypes]),
 
     // The rules of the product.
-    room("Services", ["Agents", "EventLog", "Store", "Git", "PythonSource", "JSON", grdb, logging]),
+    room("Services", ["CPlatform", "Agents", "EventLog", "Store", "Git", "PythonSource", "JSON", grdb, logging]),
     room("Agents", ["ModelProviders", "JSON"]),
     room("ModelProviders", ["Platform", "JSON", "CResources", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
     room("PythonSource", ["Sandbox", "JSON", "CResources"]),

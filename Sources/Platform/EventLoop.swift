@@ -5,15 +5,17 @@ import Synchronization
 /// One thread with one epoll set (epoll(7)) and one queue of jobs.
 ///
 /// A serial executor: actors that name it as theirs run on its thread only, next to the descriptors they own, so that a
-/// request that does not wait never leaves the thread. It is not a task executor: one object that is both re-enqueues
-/// every call between actors of one loop.
+/// request that does not wait never leaves the thread. It is not a task executor itself: one object that is both
+/// re-enqueues every call between actors of one loop. But a continuation resumes its task on the task's preferred
+/// executor, and without one on the global pool, which costs two changes of thread for each wait: so tasks that serve
+/// connections are started with an executor of `makeTaskExecutor`, which feeds the same thread.
 ///
 /// Descriptors are watched edge-triggered for as long as they are registered. Epoll's user data carries the id of the
 /// registration beside the number, so that an event that was queued for a closed descriptor is not taken for its
 /// successor's.
 package final class EventLoop: SerialExecutor, Sendable {
   private struct Shared {
-    var jobs: [UnownedJob] = []
+    var jobs: [LoopJob] = []
     var isStopping = false
   }
 
@@ -48,7 +50,16 @@ package final class EventLoop: SerialExecutor, Sendable {
 
   /// Queues a job; called by the Swift runtime.
   package func enqueue(_ job: consuming ExecutorJob) {
-    let job = UnownedJob(job)
+    add(.serial(UnownedJob(job)))
+  }
+
+  /// The executor that tasks on this loop are to prefer, so that they come back to its thread after a wait.
+  ///
+  /// The caller keeps it for as long as such tasks live.
+  package func makeTaskExecutor() -> any TaskExecutor { LoopTaskExecutor(loop: self) }
+
+  /// Queues a job from any thread.
+  fileprivate func add(_ job: LoopJob) {
     if isCurrent {
       unsafe local.jobs.append(job)
       return
@@ -111,7 +122,7 @@ package final class EventLoop: SerialExecutor, Sendable {
   /// Lets the loop look at its descriptors and run other jobs before the caller goes on; called on the loop's thread.
   package func yield() async {
     checkIsolated()
-    await withUnsafeContinuation { unsafe local.yielding.append($0) }
+    unsafe await withUnsafeContinuation { unsafe local.yielding.append($0) }
   }
 
   /// How many bytes one `read` takes at the most.
@@ -128,12 +139,19 @@ package final class EventLoop: SerialExecutor, Sendable {
       }
       for unsafe task in unsafe local.takeYielding() { unsafe task.resume() }
       let batch = unsafe local.takeJobs()
-      for job in batch { unsafe job.runSynchronously(on: asUnownedSerialExecutor()) }
+      for job in batch { run(job) }
       unsafe local.recycle(batch)
       if unsafe isStopping && local.jobs.isEmpty { return }
       let count = unsafe epoll_wait(epoll, &events, Int32(events.count), local.waitTimeout)
       for index in 0..<max(0, Int(count)) { unsafe handle(events[index]) }
       for handler in unsafe local.handlersDue() { handler.tick(ContinuousClock.now) }
+    }
+  }
+
+  private func run(_ job: LoopJob) {
+    switch job {
+    case .serial(let job): unsafe job.runSynchronously(on: asUnownedSerialExecutor())
+    case .task(let job, let executor): unsafe job.runSynchronously(on: executor.asUnownedTaskExecutor())
     }
   }
 
@@ -146,4 +164,19 @@ package final class EventLoop: SerialExecutor, Sendable {
     }
     unsafe local.handler(for: key)?.ready(Readiness(rawValue: event.events))
   }
+}
+
+/// What waits in a loop's queue: a job of one of its actors, or of a task that prefers it.
+enum LoopJob {
+  case serial(UnownedJob)
+  case task(UnownedJob, LoopTaskExecutor)
+}
+
+/// Feeds the jobs of tasks to an event loop's thread.
+final class LoopTaskExecutor: TaskExecutor {
+  private let loop: EventLoop
+
+  init(loop: EventLoop) { self.loop = loop }
+
+  func enqueue(_ job: consuming ExecutorJob) { loop.add(.task(UnownedJob(job), self)) }
 }

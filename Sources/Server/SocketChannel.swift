@@ -20,7 +20,7 @@ import Platform
   private var reader: UnsafeContinuation<Void, Never>?
   private var writer: UnsafeContinuation<Void, Never>?
   private var isWriting = false
-  private var turns: [UnsafeContinuation<Void, Never>] = []
+  private var turns: [UnsafeContinuation<Void, Never>] = unsafe []
   private var readDeadline: ContinuousClock.Instant?
   private var writeDeadline: ContinuousClock.Instant?
 

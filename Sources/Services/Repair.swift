@@ -35,7 +35,7 @@ package struct Repair: Sendable {
 
   /// A project whose repository cannot be read is shown as it was last known; the log says why.
   private func load(_ project: ProjectRecord) async throws {
-    projects.directory.put(project, fingerprint: projects.directory.fingerprint(of: project))
+    projects.directory.put(project, seen: projects.directory.look(at: project))
     do { try await projects.refresh(project.id) } catch {
       logger.error("a repository cannot be read", metadata: ["project": "\(project.id)", "error": "\(error)"])
     }

@@ -103,14 +103,18 @@ struct MessageWork {
     let memory = ConversationFile(path: session.conversationsDbPath)
     let task = ProposalTask(
       prompt: run.prompt, files: try await files(in: tree, of: repository), nodeID: session.nodeId,
-      memory: try memory.items(session: session.openaiSessionKey).compactMap { try? JSONParser.parse($0) },
-      evaluatorMemory: try memory.items(session: session.evaluatorKey).compactMap { try? JSONParser.parse($0) })
+      memory: try await remembered(session.openaiSessionKey, in: memory),
+      evaluatorMemory: try await remembered(session.evaluatorKey, in: memory))
     let environment = RunEnvironment(
       repository: repository, writer: service.projects.repositories.writer(project.repositoryPath), tree: tree,
       python: service.python, recorder: recorder)
     let outcome = try await service.loop.run(task, in: environment)
     let context = Context(run: run, session: session, project: project, recorder: recorder, head: head, tree: tree)
     return try await finish(context, outcome)
+  }
+
+  private func remembered(_ key: String, in memory: ConversationFile) async throws -> [JSONValue] {
+    try await service.projects.disk.run { try memory.items(session: key) }.compactMap { try? JSONParser.parse($0) }
   }
 
   /// The Python files of a tree, the entry file first, as far as an agent can look at them.
@@ -224,7 +228,9 @@ extension MessageService {
     let items =
       (value["vibecoder"]?.array ?? []).map { (session.openaiSessionKey, $0.encodedText) }
       + (value["evaluator"]?.array ?? []).map { (session.evaluatorKey, $0.encodedText) }
-    try ConversationFile(path: session.conversationsDbPath).append(turn: run.messageId, items)
+    try await projects.disk.run {
+      try ConversationFile(path: session.conversationsDbPath).append(turn: run.messageId, items)
+    }
     try await journal.append { db, _ in
       guard var run = try db.run(messageID: run.messageId) else { return }
       run.memory = nil

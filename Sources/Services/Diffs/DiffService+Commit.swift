@@ -83,7 +83,9 @@ extension DiffService {
     }
     // What the evaluator remembers was about code that is committed now.
     if let session {
-      try ConversationFile(path: session.conversationsDbPath).clear(sessions: [session.evaluatorKey])
+      try await projects.disk.run {
+        try ConversationFile(path: session.conversationsDbPath).clear(sessions: [session.evaluatorKey])
+      }
     }
     try await repository.removeReference("refs/proposals/\(diff.id)")
     try await relabel(project: diff.projectId)

@@ -1,33 +1,50 @@
-package import JSON
-package import Store
+import JSON
+import Store
 import Synchronization
 
 /// The projects that are ready, in memory, each encoded once, with what their repositories looked like then.
 ///
-/// The list is asked for more than anything else, so it is put together from bytes at hand. Before it is, each
-/// repository's references are looked at, so that a commit made by any other tool is seen by the next read.
+/// The list is asked for more than anything else, so it is put together from bytes at hand. Before it is, the kernel is
+/// asked which repositories' references have changed, so that a commit made by any other tool is seen by the next read.
 final class ProjectDirectory: Sendable {
+  /// How a repository's references looked, to be taken before the repository is read.
+  struct Sighting: Sendable {
+    fileprivate let version: Int
+    fileprivate let fingerprint: ReferenceFingerprint?
+  }
+
   private struct Entry {
     var record: ProjectRecord
     var json: [UInt8]
+    /// Counts the changes that were told of.
+    var version = 0
+    /// The version that was read.
+    var seen: Int
+    /// What the references looked like, for a repository that cannot be watched.
+    var fingerprint: ReferenceFingerprint?
     var paths: ReferenceFingerprint.Paths
-    var fingerprint: ReferenceFingerprint
+
+    var isStale: Bool { version != seen || fingerprint.map { ReferenceFingerprint(paths: paths) != $0 } ?? false }
   }
 
   private struct State {
     /// Ids, oldest first.
     var order: [String] = []
     var entries: [String: Entry] = [:]
+    /// Ids of entries that must be asked each time, since they cannot be watched, or are known to be stale.
+    var suspects: Set<String> = []
     var list: [UInt8]?
   }
 
+  private let watcher = ReferenceWatcher()
   private let state = Mutex(State())
 
   /// The encoded list, newest first, or the ids of the projects whose repositories have changed since they were read.
   func list() -> (json: [UInt8], stale: [String]) {
     state.withLock { state in
-      let stale = state.entries.values.filter { ReferenceFingerprint(paths: $0.paths) != $0.fingerprint }
-      guard stale.isEmpty else { return ([], stale.map(\.record.id)) }
+      takeChanges(&state)
+      let stale = state.suspects.filter { state.entries[$0]?.isStale == true }
+      guard stale.isEmpty else { return ([], Array(stale)) }
       if let list = state.list { return (list, []) }
       var list: [UInt8] = [UInt8(ascii: "[")]
       for id in state.order.reversed() {
@@ -40,50 +57,65 @@ final class ProjectDirectory: Sendable {
     }
   }
 
-  /// A project with its encoded form; stale when its repository has changed since it was read.
-  func find(_ id: String) -> (record: ProjectRecord, json: [UInt8], isStale: Bool)? {
+  /// A project, and whether its repository has changed since it was read.
+  func find(_ id: String) -> (record: ProjectRecord, isStale: Bool)? {
     state.withLock { state in
-      state.entries[id].map { ($0.record, $0.json, ReferenceFingerprint(paths: $0.paths) != $0.fingerprint) }
+      takeChanges(&state)
+      return state.entries[id].map { ($0.record, $0.isStale) }
     }
   }
 
-  /// What a repository's references look like now, to be taken before the repository is read.
-  func fingerprint(of record: ProjectRecord) -> ReferenceFingerprint {
-    ReferenceFingerprint(paths: .init(repository: record.repositoryPath, branch: record.currentBranch))
+  private func takeChanges(_ state: inout State) {
+    switch watcher.changes() {
+    case .projects(let ids):
+      for id in ids { state.entries[id]?.version += 1 }
+      state.suspects.formUnion(ids)
+    case .any:
+      for id in state.order { state.entries[id]?.version += 1 }
+      state.suspects = Set(state.order)
+    }
   }
 
-  /// Puts a project in, as it was read when its references looked like that.
-  func put(_ record: ProjectRecord, fingerprint: ReferenceFingerprint) {
-    let entry = Entry(
-      record: record, json: ProjectView.json(record).encodedBytes,
-      paths: .init(repository: record.repositoryPath, branch: record.currentBranch), fingerprint: fingerprint)
+  /// What a repository's references look like now; begins to watch them.
+  func look(at record: ProjectRecord) -> Sighting {
+    let isWatched = watcher.watch(record.id, repository: record.repositoryPath, branch: record.currentBranch)
+    let paths = ReferenceFingerprint.Paths(repository: record.repositoryPath, branch: record.currentBranch)
+    return state.withLock { state in
+      takeChanges(&state)
+      return Sighting(
+        version: state.entries[record.id]?.version ?? 0,
+        fingerprint: isWatched ? nil : ReferenceFingerprint(paths: paths))
+    }
+  }
+
+  /// Puts a project in, as it was read after its references looked like that.
+  func put(_ record: ProjectRecord, seen sighting: Sighting) {
+    var entry = Entry(
+      record: record, json: ProjectView.json(record).encodedBytes, seen: sighting.version,
+      fingerprint: sighting.fingerprint,
+      paths: .init(repository: record.repositoryPath, branch: record.currentBranch))
     state.withLock { state in
+      entry.version = state.entries[record.id]?.version ?? sighting.version
       if state.entries.updateValue(entry, forKey: record.id) == nil {
         let place = state.order.lastIndex { state.entries[$0].map { $0.record.createdAt <= record.createdAt } ?? true }
         state.order.insert(record.id, at: place.map { $0 + 1 } ?? 0)
+      }
+      if entry.fingerprint == nil, entry.version == entry.seen {
+        state.suspects.remove(record.id)
+      } else {
+        state.suspects.insert(record.id)
       }
       state.list = nil
     }
   }
 
   func remove(_ id: String) {
+    watcher.unwatch(id)
     state.withLock { state in
       state.order.removeAll { $0 == id }
       state.entries[id] = nil
+      state.suspects.remove(id)
       state.list = nil
     }
-  }
-}
-
-/// How a project looks to a client.
-package enum ProjectView {
-  /// The fields of the wire format.
-  package static func json(_ record: ProjectRecord) -> JSONValue {
-    [
-      "id": .string(record.id), "name": .string(record.name), "slug": .string(record.slug),
-      "repository_path": .string(record.repositoryPath), "current_code": JSONValue(record.currentCode),
-      "current_commit": JSONValue(record.currentCommit), "current_branch": .string(record.currentBranch),
-      "created_at": .string(record.createdAt), "updated_at": .string(record.updatedAt),
-    ]
   }
 }

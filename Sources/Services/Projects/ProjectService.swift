@@ -13,6 +13,8 @@ package final class ProjectService: Sendable {
   /// Held while a repository is written.
   package let locks = KeyedLock()
   let directory = ProjectDirectory()
+  /// Where files are moved, removed and written.
+  let disk: DiskThread
   let folder: String
   let logger: Logger
 
@@ -24,6 +26,7 @@ package final class ProjectService: Sendable {
     self.journal = journal
     self.repositories = repositories
     self.logger = logger
+    disk = try DiskThread()
     folder = mediaPath + "/projects"
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
   }
@@ -78,7 +81,7 @@ package final class ProjectService: Sendable {
     do {
       let content = files ?? StarterFiles.project(named: name)
       let commit = try await makeRepository(record, files: content, message: message ?? "Initial project setup")
-      let fingerprint = directory.fingerprint(of: record)
+      let sighting = directory.look(at: record)
       record.currentCommit = commit.hex
       record.currentCode = EntryFile.choose(from: content.keys).flatMap { content[$0] }
       record.state = .ready
@@ -88,7 +91,7 @@ package final class ProjectService: Sendable {
         events.append(
           NewEvent("project.created", topics: [Topic.project(record.id)], data: ProjectView.json(record)))
       }
-      directory.put(record, fingerprint: fingerprint)
+      directory.put(record, seen: sighting)
       return record
     } catch {
       logger.error("a project could not be made", metadata: ["project": "\(id)", "error": "\(error)"])
@@ -115,7 +118,7 @@ package final class ProjectService: Sendable {
     try await repository.setReference("refs/heads/\(record.currentBranch)", to: commit, note: "commit (initial): \(message)")
     try await repository.followHead(from: nil)
     await repositories.forget(temporary)
-    try FileManager.default.moveItem(atPath: temporary, toPath: record.repositoryPath)
+    try await disk.run { try FileManager.default.moveItem(atPath: temporary, toPath: record.repositoryPath) }
     return commit
   }
 
@@ -123,7 +126,10 @@ package final class ProjectService: Sendable {
   package func rename(_ id: String, to name: String) async throws -> ProjectRecord {
     var record = try await project(id)
     record.name = name
-    return try await save(record, event: "project.updated")
+    let sighting = directory.look(at: record)
+    record = try await save(record, event: "project.updated")
+    directory.put(record, seen: sighting)
+    return record
   }
 
   /// Removes a project with its repository, sessions, messages, diffs, tests and memory.
@@ -145,16 +151,19 @@ package final class ProjectService: Sendable {
   func purge(_ record: ProjectRecord) async throws {
     directory.remove(record.id)
     await repositories.forget(record.repositoryPath)
-    let files = FileManager.default
-    let trash = "\(folder)/.trash-\(record.id)"
-    // A project that was never finished has not taken its place: what stands there is not its own.
-    if record.state == .deleting, files.fileExists(atPath: record.repositoryPath) {
-      try files.moveItem(atPath: record.repositoryPath, toPath: trash)
+    let (folder, memory) = (folder, ConversationFile(path: conversationPath(of: record)))
+    try await disk.run {
+      let files = FileManager.default
+      let trash = "\(folder)/.trash-\(record.id)"
+      // A project that was never finished has not taken its place: what stands there is not its own.
+      if record.state == .deleting, files.fileExists(atPath: record.repositoryPath) {
+        try files.moveItem(atPath: record.repositoryPath, toPath: trash)
+      }
+      for path in [trash, "\(folder)/.new-\(record.id)"] where files.fileExists(atPath: path) {
+        try files.removeItem(atPath: path)
+      }
+      try memory.remove()
     }
-    for path in [trash, "\(folder)/.new-\(record.id)"] where files.fileExists(atPath: path) {
-      try files.removeItem(atPath: path)
-    }
-    try ConversationFile(path: conversationPath(of: record)).remove()
     try await journal.append { db, _ in try db.deleteProject(id: record.id) }
   }
 
@@ -167,16 +176,16 @@ package final class ProjectService: Sendable {
     guard let found = directory.find(id) else { throw ServiceError(.notFound, "Project not found") }
     var record = found.record
     let repository = repositories.reader(record.repositoryPath)
+    let sighting = directory.look(at: record)
     let head = try await repository.head()
     record.currentBranch = head.branch
-    let fingerprint = directory.fingerprint(of: record)
     record.currentCommit = head.commit?.hex
     record.currentCode = nil
     if let commit = head.commit {
       record.currentCode = try await entryFile(in: try await repository.tree(of: commit), of: repository)?.text
     }
     if record != found.record { record = try await save(record, event: nil) }
-    directory.put(record, fingerprint: fingerprint)
+    directory.put(record, seen: sighting)
     return record
   }
 
@@ -198,7 +207,6 @@ package final class ProjectService: Sendable {
         events.append(NewEvent(event, topics: [Topic.project(record.id)], data: ProjectView.json(record)))
       }
     }
-    directory.put(record, fingerprint: directory.fingerprint(of: record))
     return record
   }
 }

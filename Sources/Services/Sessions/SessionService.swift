@@ -59,8 +59,10 @@ package struct SessionService: Sendable {
   /// Removes a session with its messages and what the agents remember of it.
   package func delete(_ id: String) async throws {
     let session = try await session(id)
-    try ConversationFile(path: session.conversationsDbPath).clear(
-      sessions: [session.openaiSessionKey, session.evaluatorKey])
+    try await projects.disk.run {
+      try ConversationFile(path: session.conversationsDbPath).clear(
+        sessions: [session.openaiSessionKey, session.evaluatorKey])
+    }
     try await journal.append { db, events in
       try db.deleteSession(id: id)
       events.append(
@@ -88,8 +90,10 @@ package struct SessionService: Sendable {
       conversationsDbPath: parent.conversationsDbPath, sessionType: parent.sessionType, nodeId: parent.nodeId,
       forkedFrom: parent.id, createdAt: Timestamp.now.text)
     let file = ConversationFile(path: parent.conversationsDbPath)
-    let items = Self.items(try file.items(session: parent.openaiSessionKey), turns: turns)
-    try file.append(turn: "fork_\(forkID)", items.map { (fork.openaiSessionKey, $0) })
+    try await projects.disk.run {
+      let items = Self.items(try file.items(session: parent.openaiSessionKey), turns: turns)
+      try file.append(turn: "fork_\(forkID)", items.map { (fork.openaiSessionKey, $0) })
+    }
     try await journal.append { db, events in
       try db.insert(fork)
       for message in kept { try db.insert(Self.copy(message, to: forkID, kept: kept)) }

@@ -1,0 +1,15 @@
+package import JSON
+package import Store
+
+/// How a project looks to a client.
+package enum ProjectView {
+  /// The fields of the wire format.
+  package static func json(_ record: ProjectRecord) -> JSONValue {
+    [
+      "id": .string(record.id), "name": .string(record.name), "slug": .string(record.slug),
+      "repository_path": .string(record.repositoryPath), "current_code": JSONValue(record.currentCode),
+      "current_commit": JSONValue(record.currentCommit), "current_branch": .string(record.currentBranch),
+      "created_at": .string(record.createdAt), "updated_at": .string(record.updatedAt),
+    ]
+  }
+}
