@@ -8,14 +8,14 @@ import Synchronization
 /// request that does not wait never leaves the thread. It is not a task executor itself: one object that is both
 /// re-enqueues every call between actors of one loop. But a continuation resumes its task on the task's preferred
 /// executor, and without one on the global pool, which costs two changes of thread for each wait: so tasks that serve
-/// connections are started with an executor of `makeTaskExecutor`, which feeds the same thread.
+/// connections are started with `taskExecutor`, which feeds the same thread.
 ///
 /// Descriptors are watched edge-triggered for as long as they are registered. Epoll's user data carries the id of the
 /// registration beside the number, so that an event that was queued for a closed descriptor is not taken for its
 /// successor's.
 package final class EventLoop: SerialExecutor, Sendable {
   private struct Shared {
-    var jobs: [LoopJob] = []
+    var jobs: [UnownedJob] = []
     var isStopping = false
   }
 
@@ -23,6 +23,7 @@ package final class EventLoop: SerialExecutor, Sendable {
   private let thread = Atomic<Int32>(0)
   private let epoll: Int32
   private let wakeup: Int32
+  private let loopTaskExecutor = LoopTaskExecutor()
   // Not checked by the compiler: touched only by the loop's own thread, see `checkIsolated`.
   private nonisolated(unsafe) var local = EventLoopState()
 
@@ -36,6 +37,7 @@ package final class EventLoop: SerialExecutor, Sendable {
     guard wakeup >= 0 else { throw .last("make an eventfd") }
     var event = unsafe epoll_event(events: EPOLLIN.rawValue, data: epoll_data(u64: EventLoopState.wakeupKey))
     guard unsafe epoll_ctl(epoll, EPOLL_CTL_ADD, wakeup, &event) == 0 else { throw .last("watch an eventfd") }
+    unsafe loopTaskExecutor.loop = self
     try startThread(named: name) { self.run() }
   }
 
@@ -50,16 +52,14 @@ package final class EventLoop: SerialExecutor, Sendable {
 
   /// Queues a job; called by the Swift runtime.
   package func enqueue(_ job: consuming ExecutorJob) {
-    add(.serial(UnownedJob(job)))
+    add(UnownedJob(job))
   }
 
   /// The executor that tasks on this loop are to prefer, so that they come back to its thread after a wait.
-  ///
-  /// The caller keeps it for as long as such tasks live.
-  package func makeTaskExecutor() -> any TaskExecutor { LoopTaskExecutor(loop: self) }
+  package var taskExecutor: any TaskExecutor { loopTaskExecutor }
 
   /// Queues a job from any thread.
-  fileprivate func add(_ job: LoopJob) {
+  fileprivate func add(_ job: UnownedJob) {
     if isCurrent {
       unsafe local.jobs.append(job)
       return
@@ -130,6 +130,7 @@ package final class EventLoop: SerialExecutor, Sendable {
 
   private func run() {
     thread.store(cplatform_thread_id(), ordering: .relaxed)
+    let executor = loopTaskExecutor
     var events = unsafe [epoll_event](repeating: epoll_event(), count: 256)
     while true {
       let isStopping = shared.withLock { shared -> Bool in
@@ -139,7 +140,7 @@ package final class EventLoop: SerialExecutor, Sendable {
       }
       for unsafe task in unsafe local.takeYielding() { unsafe task.resume() }
       let batch = unsafe local.takeJobs()
-      for job in batch { run(job) }
+      for job in batch { run(job, as: executor) }
       unsafe local.recycle(batch)
       if unsafe isStopping && local.jobs.isEmpty { return }
       let count = unsafe epoll_wait(epoll, &events, Int32(events.count), local.waitTimeout)
@@ -148,11 +149,10 @@ package final class EventLoop: SerialExecutor, Sendable {
     }
   }
 
-  private func run(_ job: LoopJob) {
-    switch job {
-    case .serial(let job): unsafe job.runSynchronously(on: asUnownedSerialExecutor())
-    case .task(let job, let executor): unsafe job.runSynchronously(on: executor.asUnownedTaskExecutor())
-    }
+  /// Runs a job as one of this thread in both its roles: a job of a task that prefers it may enter the loop's actors,
+  /// and a job of an actor may call what has no actor, without another turn in the queue.
+  private func run(_ job: UnownedJob, as executor: LoopTaskExecutor) {
+    unsafe job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: executor.asUnownedTaskExecutor())
   }
 
   private func handle(_ event: epoll_event) {
@@ -166,17 +166,10 @@ package final class EventLoop: SerialExecutor, Sendable {
   }
 }
 
-/// What waits in a loop's queue: a job of one of its actors, or of a task that prefers it.
-enum LoopJob {
-  case serial(UnownedJob)
-  case task(UnownedJob, LoopTaskExecutor)
-}
+/// Feeds the jobs of tasks to an event loop's thread; one for each loop, which outlives it.
+final class LoopTaskExecutor: TaskExecutor, Sendable {
+  // Set once, before the loop's thread starts; weak references would cost an atomic operation for each job.
+  nonisolated(unsafe) unowned var loop: EventLoop?
 
-/// Feeds the jobs of tasks to an event loop's thread.
-final class LoopTaskExecutor: TaskExecutor {
-  private let loop: EventLoop
-
-  init(loop: EventLoop) { self.loop = loop }
-
-  func enqueue(_ job: consuming ExecutorJob) { loop.add(.task(UnownedJob(job), self)) }
+  func enqueue(_ job: consuming ExecutorJob) { unsafe loop?.add(UnownedJob(job)) }
 }

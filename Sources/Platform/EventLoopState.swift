@@ -11,9 +11,9 @@ import Glibc
   /// User data of the loop's own eventfd; no registration has id 0.
   static let wakeupKey: UInt64 = 0
 
-  var jobs: [LoopJob] = []
+  var jobs: [UnownedJob] = []
   var yielding: [UnsafeContinuation<Void, Never>] = unsafe []
-  private var spare: [LoopJob] = []
+  private var spare: [UnownedJob] = []
   private var registrations: [Registration?] = []
   private var registered = 0
   private var lastID: UInt32 = 0
@@ -52,7 +52,7 @@ import Glibc
   }
 
   /// The jobs that are queued now; those that they queue wait for the next round, so that events get their turn.
-  mutating func takeJobs() -> [LoopJob] {
+  mutating func takeJobs() -> [UnownedJob] {
     var batch = spare
     spare = []
     swap(&batch, &jobs)
@@ -60,7 +60,7 @@ import Glibc
   }
 
   /// Keeps the room of a batch that was run for the next one.
-  mutating func recycle(_ batch: consuming [LoopJob]) {
+  mutating func recycle(_ batch: consuming [UnownedJob]) {
     batch.removeAll(keepingCapacity: true)
     spare = batch
   }

@@ -8,8 +8,6 @@ actor Listener: EventHandler {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
 
-  /// What the tasks of this loop prefer.
-  nonisolated let taskExecutor: any TaskExecutor
   private let descriptor: Int32
   private let configuration: ServerConfiguration
   private let handler: ServerHandler
@@ -24,7 +22,6 @@ actor Listener: EventHandler {
   ) {
     self.descriptor = descriptor.release()
     self.loop = loop
-    taskExecutor = loop.makeTaskExecutor()
     self.configuration = configuration
     self.handler = handler
   }
