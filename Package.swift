@@ -14,8 +14,10 @@ let settings: [SwiftSetting] = [
   .treatWarning("StrictMemorySafety", as: .warning),
 ]
 
-let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
-let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(
+  name: "AsyncHTTPClient", package: "async-http-client")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
@@ -30,7 +32,7 @@ func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 /// A test target under `Tests/`, which mirrors the target it is named after.
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+  .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: settings)
 }
 
 let package = Package(
@@ -51,18 +53,28 @@ let package = Package(
     room(
       "App",
       [
-        "API", "Agents", "EventLog", "HTTP", "JSON", "ModelProviders", "ModelServer", "Platform", "PythonSource", "Server",
+        "API", "Agents", "EventLog", "HTTP", "JSON", "ModelProviders", "ModelServer", "Platform",
+        "PythonSource", "Server",
         "Services", "Store", argumentParser, asyncHTTPClient, grdb, logging, nioCore,
       ]),
 
     // What the world sees.
-    room("API", ["Services", "Server", "EventLog", "Store", "Git", "Platform", "JSON", "CResources", httpTypes, logging]),
+    room(
+      "API",
+      [
+        "Services", "Server", "EventLog", "Store", "Git", "Platform", "JSON", "CResources",
+        httpTypes, logging,
+      ]),
     room("ModelServer", ["Server", "ModelProviders", "Git", "JSON", httpTypes]),
 
     // The rules of the product.
-    room("Services", ["CPlatform", "Agents", "EventLog", "Store", "Git", "PythonSource", "JSON", grdb, logging]),
+    room(
+      "Services",
+      ["CPlatform", "Agents", "EventLog", "Store", "Git", "PythonSource", "JSON", grdb, logging]),
     room("Agents", ["ModelProviders", "JSON"]),
-    room("ModelProviders", ["Platform", "JSON", "CResources", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
+    room(
+      "ModelProviders",
+      ["Platform", "JSON", "CResources", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
     room("PythonSource", ["Sandbox", "JSON", "CResources"]),
     room("EventLog", ["Store", "Platform", "JSON", grdb, logging]),
     room("Store", ["CResources", "Platform", "JSON", grdb]),
@@ -82,6 +94,20 @@ let package = Package(
     .systemLibrary(name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),
 
     // Tests.
-    ],
+    .target(
+      name: "TestSupport",
+      dependencies: ["Server", "HTTP", "ModelProviders", "JSON", "Platform", httpTypes, logging],
+      path: "Tests/TestSupport", swiftSettings: settings),
+    tests("PlatformTests", ["Platform"]),
+    tests("ServerTests", ["Server", "HTTP", "JSON", "WebSocket", httpTypes]),
+    tests("SandboxTests", ["Sandbox"]),
+    tests("PythonSourceTests", ["PythonSource"]),
+    tests("ModelProvidersTests", ["ModelProviders", "Server", "HTTP", "JSON", "Platform", httpTypes]),
+    tests("ModelServerTests", ["ModelServer", "ModelProviders", "Agents", "Git", "JSON", "Platform"]),
+    tests("AgentsTests", ["Agents", "ModelProviders", "JSON"]),
+    tests("ServicesTests", ["Services", "Store", "EventLog", "Git", "Platform", "PythonSource", "Agents", "ModelProviders", "JSON", logging]),
+    tests("APITests", ["API", "Server", "JSON"]),
+    tests("AppTests", ["App", logging]),
+  ],
   swiftLanguageModes: [.v6]
 )

@@ -18,9 +18,12 @@ struct AccessRules: Sendable {
       throw Problem(
         .forbidden, code: "host_not_allowed", "this server is not called '\(host)'; list the name in ALLOWED_HOSTS")
     }
-    guard let origin = request.head.fields["origin"], !isAllowed(origin, host: request.head.fields["host"]) else { return }
+    guard let origin = request.head.fields["origin"], !isAllowed(origin, host: request.head.fields["host"]) else {
+      return
+    }
     throw Problem(
-      .forbidden, code: "origin_not_allowed", "pages of \(origin.prefix(200)) may not call this server; list it in CORS_ORIGINS")
+      .forbidden, code: "origin_not_allowed",
+      "pages of \(origin.prefix(200)) may not call this server; list it in CORS_ORIGINS")
   }
 
   private func isOurs(_ host: String) -> Bool {
@@ -31,7 +34,8 @@ struct AccessRules: Sendable {
     }
     let name = Self.name(host)
     let isLoopbackAddress = name.hasPrefix("127.") && name.allSatisfy { $0.isNumber || $0 == "." }
-    return isLoopbackAddress || name == "localhost" || name == "[::1]" || configuration.hosts.contains(name) || configuration.hosts.contains("*")
+    return isLoopbackAddress || name == "localhost" || name == "[::1]" || configuration.hosts.contains(name)
+      || configuration.hosts.contains("*")
   }
 
   private static func name(_ host: String) -> String {
@@ -41,7 +45,9 @@ struct AccessRules: Sendable {
   }
 
   private func isAllowed(_ origin: String, host: String?) -> Bool {
-    if configuration.corsOrigins.contains("*") || configuration.corsOrigins.contains(origin.lowercased()) { return true }
+    if configuration.corsOrigins.contains("*") || configuration.corsOrigins.contains(origin.lowercased()) {
+      return true
+    }
     guard let host else { return false }
     return ["http://\(host)", "https://\(host)"].contains(origin.lowercased())
   }

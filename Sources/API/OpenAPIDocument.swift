@@ -31,10 +31,11 @@ enum OpenAPIDocument {
     let parameters = pathParameters(route) + route.parameters.map(queryParameter)
     if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
     if let body = route.body {
-      members.append((
-        "requestBody",
-        ["required": .bool(!route.isBodyOptional), "content": ["application/json": ["schema": body.json]]]
-      ))
+      members.append(
+        (
+          "requestBody",
+          ["required": .bool(!route.isBodyOptional), "content": ["application/json": ["schema": body.json]]]
+        ))
     }
     members.append(("responses", responses(route)))
     return .object(JSONObject(members))

@@ -1,5 +1,5 @@
-import JSON
-import Server
+package import JSON
+package import Server
 
 /// What a JSON value must be: one declaration from which requests are checked and OpenAPI is written.
 package indirect enum Schema: Sendable {
@@ -31,12 +31,12 @@ package indirect enum Schema: Sendable {
     let aliases: [String]
 
     /// A member that must be there.
-    static func required(_ name: String, _ schema: Schema, _ about: String = "", aliases: [String] = []) -> Field {
+    package static func required(_ name: String, _ schema: Schema, _ about: String = "", aliases: [String] = []) -> Field {
       Field(name: name, schema: schema, isRequired: true, about: about, aliases: aliases)
     }
 
     /// A member that may be left out or null.
-    static func optional(_ name: String, _ schema: Schema, _ about: String = "", aliases: [String] = []) -> Field {
+    package static func optional(_ name: String, _ schema: Schema, _ about: String = "", aliases: [String] = []) -> Field {
       Field(name: name, schema: schema, isRequired: false, about: about, aliases: aliases)
     }
   }
@@ -82,7 +82,7 @@ extension Schema {
   }
 
   /// The value as the handler wants it, or the faults that were found.
-  func check(_ value: JSONValue, at location: [String]) -> Result<JSONValue, ValidationFaults> {
+  package func check(_ value: JSONValue, at location: [String]) -> Result<JSONValue, ValidationFaults> {
     var errors: [Problem.FieldError] = []
     let checked = check(value, at: location, &errors)
     return errors.isEmpty ? .success(checked) : .failure(ValidationFaults(errors: errors))
@@ -166,6 +166,7 @@ extension Schema {
 }
 
 /// The faults of a value, each with its place.
-struct ValidationFaults: Error {
-  let errors: [Problem.FieldError]
+package struct ValidationFaults: Error {
+  /// The faults.
+  package let errors: [Problem.FieldError]
 }

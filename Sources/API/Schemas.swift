@@ -47,7 +47,10 @@ enum Schemas {
   private static let messageResult = fields([
     ("session_id", text), ("message_id", text), ("diff_id", maybeText), ("content", maybeText), ("patch", maybeText),
     ("diff", maybeText),
-    ("token_usage", fields([("total_tokens", .integer()), ("prompt_tokens", .integer()), ("completion_tokens", .integer())])),
+    (
+      "token_usage",
+      fields([("total_tokens", .integer()), ("prompt_tokens", .integer()), ("completion_tokens", .integer())])
+    ),
     ("trace_id", text), ("error", maybeText),
   ])
 

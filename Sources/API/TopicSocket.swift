@@ -107,7 +107,9 @@ struct TopicSocket: Sendable {
     }
   }
 
-  private func send(_ value: JSONValue) async throws { try await socket.send(FrameEncoder.frame(.text, value.encodedBytes)) }
+  private func send(_ value: JSONValue) async throws {
+    try await socket.send(FrameEncoder.frame(.text, value.encodedBytes))
+  }
 
   private func refuse(_ message: String, code: String) async throws {
     try await send(["type": "error", "code": .string(code), "message": .string(message)])

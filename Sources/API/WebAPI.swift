@@ -41,7 +41,7 @@ package struct WebAPI: Sendable {
   }
 
   private static func routes(_ parts: Parts, _ configuration: APIConfiguration) -> [Route] {
-      HealthRoutes.all(parts, configuration) + ProjectRoutes.all(parts) + FileRoutes.all(parts)
+    HealthRoutes.all(parts, configuration) + ProjectRoutes.all(parts) + FileRoutes.all(parts)
       + SessionRoutes.all(parts) + MessageRoutes.all(parts) + DiffRoutes.all(parts) + TestRoutes.all(parts)
       + EventRoutes.all(parts, configuration)
   }

@@ -77,7 +77,9 @@ package protocol ProposalEnvironment: Sendable {
   func report(_ step: ProposalStep) async throws
 }
 
-/// A step of the loop. Iterations count from 0.
+/// A step of the loop.
+///
+/// Iterations count from 0.
 package enum ProposalStep: Sendable {
   /// An agent begins its turn.
   case agentStarted(agent: String, iteration: Int)

@@ -6,7 +6,9 @@ import Synchronization
 package enum Application {
   private static let requests = Mutex<StopRequests?>(nil)
 
-  /// Runs the command line and exits. Must be called first thing.
+  /// Runs the command line and exits.
+  ///
+  /// Must be called first thing.
   package static func main() async {
     do {
       let stopRequests = try StopRequests()
@@ -23,7 +25,7 @@ package enum Application {
       }
     } catch let fault as Settings.Fault {
       fail(fault.description)
-    } catch where VibegrapherCommand.exitCode(for: error) == .failure && !(error is ExitCode) {
+    } catch  where VibegrapherCommand.exitCode(for: error) == .failure && !(error is ExitCode) {
       fail("\(error)")
     } catch {
       VibegrapherCommand.exit(withError: error)

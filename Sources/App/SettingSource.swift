@@ -91,7 +91,8 @@ struct SettingSource {
     if let redis = optional(.redisURL), !redis.hasPrefix("redis://"), !redis.hasPrefix("rediss://") {
       throw fault(.redisURL, "must be a redis:// address")
     }
-    for secret in [Setting.anthropicKey, .geminiKey, .openAIKey] where !text(secret).utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
+    for secret in [Setting.anthropicKey, .geminiKey, .openAIKey]
+    where !text(secret).utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
       throw Settings.Fault(description: "\(secret.rawValue) must be visible ASCII without spaces")
     }
   }

@@ -57,7 +57,9 @@ package struct Settings: Sendable {
   /// After which a client of an event stream comes back.
   package let sseRetryMilliseconds: Int
 
-  /// Reads and checks the settings. Names are matched without regard to case.
+  /// Reads and checks the settings.
+  ///
+  /// Names are matched without regard to case.
   ///
   /// - Throws: `Fault` that names the first setting that cannot be used.
   package init(environment: [String: String], dotEnv: String?) throws(Fault) {

@@ -104,7 +104,8 @@ struct Subsystems: Sendable {
   func serve(until stopRequests: StopRequests) async throws {
     try await withJournal {
       try await messages.restore()
-      let server = try HTTPServer(configuration: configuration, handler: api.handler(logger: Self.logger("http", settings)))
+      let server = try HTTPServer(
+        configuration: configuration, handler: api.handler(logger: Self.logger("http", settings)))
       announce(server.port)
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await server.run() }

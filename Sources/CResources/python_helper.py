@@ -13,7 +13,7 @@ warnings.simplefilter("ignore")
 
 def check(request):
     try:
-        compile(request["source"], request["path"], "exec", dont_inherit=True)
+        compile(request["source"].encode(), request["path"], "exec", dont_inherit=True)
     except SyntaxError as error:
         return {
             "ok": False,

@@ -35,7 +35,9 @@ final class Broadcaster: Sendable {
     }
   }
 
-  /// Hands on what a transaction appended. Each event is encoded once a topic that somebody reads.
+  /// Hands on what a transaction appended.
+  ///
+  /// Each event is encoded once a topic that somebody reads.
   func publish(_ records: [(record: EventRecord, topics: [String])]) {
     guard let last = records.last?.record.seq else { return }
     let wakeups = state.withLock { state -> [Subscription] in

@@ -76,7 +76,11 @@ package final class Subscription: Sendable {
         state.withLock { $0.cursor = events.count < Self.pageSize ? through : events[events.count - 1].seq }
         if !events.isEmpty { return .events(events) }
       case .wait:
-        await withTaskCancellationHandler { await sleep() } onCancel: { close() }
+        await withTaskCancellationHandler {
+          await sleep()
+        } onCancel: {
+          close()
+        }
       }
     }
   }

@@ -1,6 +1,8 @@
 import CGit2
 
-/// Owns an object of libgit2 and frees it once. Used on one thread only.
+/// Owns an object of libgit2 and frees it once.
+///
+/// Used on one thread only.
 @safe struct GitHandle: ~Copyable {
   let pointer: OpaquePointer
   private let free: (OpaquePointer?) -> Void

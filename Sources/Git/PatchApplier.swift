@@ -41,7 +41,9 @@ struct PatchApplier {
       guard let new else { throw PatchError(.malformed, "a change must name a file") }
       return try create(new, change)
     }
-    guard let file = try present(old) else { throw PatchError(.missingFile, "\(old) is to be changed but is not there") }
+    guard let file = try present(old) else {
+      throw PatchError(.missingFile, "\(old) is to be changed but is not there")
+    }
     guard let new else { return try delete(old, file, change) }
     var result = TreeFile(try Self.patch(file.content, change.hunks, name: change.name), mode: file.mode)
     if let mode = change.newMode { result.mode = mode == "100755" ? .executable : .regular }
@@ -129,7 +131,9 @@ extension PatchApplier {
     let lines = hunk.lines
     if hunk.oldLines.isEmpty {
       // Nothing to match: only the place that the header says, or an empty file, is safe.
-      guard let start = hunk.oldStart, file.lines.isEmpty || start > 0 else { return file.lines.isEmpty ? (0, lines.indices) : nil }
+      guard let start = hunk.oldStart, file.lines.isEmpty || start > 0 else {
+        return file.lines.isEmpty ? (0, lines.indices) : nil
+      }
       let line = min(start, file.lines.count)
       return line >= done && (start <= file.lines.count) ? (line, lines.indices) : nil
     }

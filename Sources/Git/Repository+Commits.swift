@@ -79,7 +79,9 @@ extension Repository {
   /// The commits of a branch's history, newest first, from a commit on.
   package func log(from start: ObjectID, limit: Int) throws(GitError) -> [Commit] {
     try unsafe withHandle { repository throws(GitError) in
-      let walk = try unsafe GitHandle("walk the history", free: git_revwalk_free) { unsafe git_revwalk_new(&$0, repository) }
+      let walk = try unsafe GitHandle("walk the history", free: git_revwalk_free) {
+        unsafe git_revwalk_new(&$0, repository)
+      }
       unsafe git_revwalk_sorting(walk.pointer, GIT_SORT_TOPOLOGICAL.rawValue | GIT_SORT_TIME.rawValue)
       var id = start.raw
       try git("walk from \(start)") { unsafe git_revwalk_push(walk.pointer, &id) }
@@ -104,7 +106,7 @@ extension Repository {
       defer { unsafe git_signature_free(signature) }
       let tree = try unsafe Self.lookUpTree(tree, in: repository)
       var parentPointers: [OpaquePointer?] = unsafe []
-      defer { for unsafe pointer in unsafe parentPointers { unsafe git_commit_free(pointer) } }
+      defer { for index in 0..<(unsafe parentPointers.count) { unsafe git_commit_free(parentPointers[index]) } }
       for parent in parents {
         var raw = parent.raw
         var pointer: OpaquePointer?
@@ -170,12 +172,16 @@ extension Repository {
 
   static func lookUpCommit(_ id: git_oid, in repository: OpaquePointer) throws(GitError) -> GitHandle {
     var id = id
-    return try unsafe GitHandle("find a commit", free: git_commit_free) { unsafe git_commit_lookup(&$0, repository, &id) }
+    return try unsafe GitHandle("find a commit", free: git_commit_free) {
+      unsafe git_commit_lookup(&$0, repository, &id)
+    }
   }
 
   static func lookUpTree(_ tree: ObjectID, in repository: OpaquePointer) throws(GitError) -> GitHandle {
     var id = tree.raw
-    return try unsafe GitHandle("find tree \(tree)", free: git_tree_free) { unsafe git_tree_lookup(&$0, repository, &id) }
+    return try unsafe GitHandle("find tree \(tree)", free: git_tree_free) {
+      unsafe git_tree_lookup(&$0, repository, &id)
+    }
   }
 
   private static func read(_ commit: OpaquePointer) throws(GitError) -> Commit {

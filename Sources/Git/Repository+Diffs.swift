@@ -98,8 +98,9 @@ extension Repository {
     var our: UnsafePointer<git_index_entry>?
     var their: UnsafePointer<git_index_entry>?
     while unsafe git_index_conflict_next(&ancestor, &our, &their, iterator.pointer) == 0 {
-      for unsafe entry in unsafe [ancestor, our, their] {
-        if let path = unsafe entry?.pointee.path { unsafe paths.insert(String(cString: path)) }
+      let sides = unsafe [ancestor, our, their]
+      for index in 0..<(unsafe sides.count) {
+        if let path = unsafe sides[index]?.pointee.path { unsafe paths.insert(String(cString: path)) }
       }
     }
     return paths.sorted()

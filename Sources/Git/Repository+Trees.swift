@@ -45,7 +45,9 @@ extension Repository {
 
   private static func size(of blob: ObjectID, in repository: OpaquePointer) throws(GitError) -> Int {
     var id = blob.raw
-    let database = try unsafe GitHandle("open the objects", free: git_odb_free) { unsafe git_repository_odb(&$0, repository) }
+    let database = try unsafe GitHandle("open the objects", free: git_odb_free) {
+      unsafe git_repository_odb(&$0, repository)
+    }
     var (size, kind) = (0, GIT_OBJECT_ANY)
     try git("read the header of \(blob)") { unsafe git_odb_read_header(&size, &kind, database.pointer, &id) }
     return size
@@ -108,7 +110,7 @@ extension Repository {
       guard let base else { return try unsafe Self.makeTree(of: changes, in: repository) }
       var entries: [git_tree_update] = unsafe []
       var names: [UnsafeMutablePointer<CChar>?] = unsafe []
-      defer { for unsafe name in unsafe names { unsafe free(name) } }
+      defer { for index in 0..<(unsafe names.count) { unsafe free(names[index]) } }
       for (path, file) in changes {
         let name = unsafe strdup(path.text)
         unsafe names.append(name)

@@ -31,8 +31,10 @@ package struct RepositoryPath: Hashable, Sendable, CustomStringConvertible {
   /// Whether a segment names `.git` on any file system: by case, trailing dots and spaces, a stream suffix, the short
   /// name of NTFS, or characters that HFS+ ignores.
   private static func isGitFolder(_ segment: Substring) -> Bool {
-    let ignored: Set<UInt32> = Set([0x200C, 0x200D, 0x200E, 0x200F, 0xFEFF]).union(0x202A...0x202E).union(0x206A...0x206F)
-    var name = String(String.UnicodeScalarView(segment.unicodeScalars.filter { !ignored.contains($0.value) })).lowercased()
+    let ignored: Set<UInt32> = Set([0x200C, 0x200D, 0x200E, 0x200F, 0xFEFF]).union(0x202A...0x202E).union(
+      0x206A...0x206F)
+    var name = String(String.UnicodeScalarView(segment.unicodeScalars.filter { !ignored.contains($0.value) }))
+      .lowercased()
     if let colon = name.firstIndex(of: ":") { name = String(name[..<colon]) }
     while name.hasSuffix(".") || name.hasSuffix(" ") { name.removeLast() }
     return name == ".git" || name == "git~1"

@@ -2,7 +2,9 @@ import CGit2
 
 /// The difference of two texts as a unified diff.
 package enum TextDiff {
-  /// A diff of one file with git's header lines; empty when the texts are equal. Nil for a side that does not exist.
+  /// A diff of one file with git's header lines; empty when the texts are equal.
+  ///
+  /// Nil for a side that does not exist.
   package static func unified(old: String?, new: String?, path: String) throws(GitError) -> String {
     GitLibrary.start()
     let (oldText, newText) = (old ?? "", new ?? "")
@@ -15,7 +17,8 @@ package enum TextDiff {
     try git("write a diff") { unsafe git_patch_to_buf(&buffer, patch.pointer) }
     let text = unsafe String(decoding: UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.size), as: UTF8.self)
     guard let hunks = text.range(of: "@@ ", in: text) else { return "" }
-    return "--- \(old == nil ? "/dev/null" : "a/\(path)")\n+++ \(new == nil ? "/dev/null" : "b/\(path)")\n" + text[hunks...]
+    return "--- \(old == nil ? "/dev/null" : "a/\(path)")\n+++ \(new == nil ? "/dev/null" : "b/\(path)")\n"
+      + text[hunks...]
   }
 }
 

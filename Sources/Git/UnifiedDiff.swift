@@ -49,7 +49,9 @@ package struct UnifiedDiff: Hashable, Sendable {
 /// Why a diff cannot be read or does not fit; names the file and the hunk.
 package struct PatchError: Error, Hashable, Sendable, CustomStringConvertible {
   /// What kind of fault it is.
-  package enum Code: String, Sendable { case malformed, badPath, badMode, mismatch, missingFile, fileExists, unsupported }
+  package enum Code: String, Sendable {
+    case malformed, badPath, badMode, mismatch, missingFile, fileExists, unsupported
+  }
 
   /// The kind.
   package let code: Code

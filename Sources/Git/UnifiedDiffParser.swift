@@ -136,7 +136,9 @@ struct UnifiedDiffParser {
 }
 
 extension UnifiedDiffParser {
-  /// `@@ -start,count +start,count @@` and the lines behind it. Counts are a hint: models get them wrong.
+  /// `@@ -start,count +start,count @@` and the lines behind it.
+  ///
+  /// Counts are a hint: models get them wrong.
   private mutating func takeHunk() throws(PatchError) {
     let header = String(lines[position])
     guard file != nil, hasPaths || file?.newPath != nil || file?.oldPath != nil else {
@@ -169,7 +171,9 @@ extension UnifiedDiffParser {
     file?.hunks.append(hunk)
   }
 
-  /// Whether a line begins something else. Within the counts only what cannot be a line of a hunk does.
+  /// Whether a line begins something else.
+  ///
+  /// Within the counts only what cannot be a line of a hunk does.
   private func endsHunk(_ line: Substring, isWithinCounts: Bool) -> Bool {
     if line.hasPrefix("diff --git ") || line.hasPrefix("@@ ") || line.hasPrefix("```") { return true }
     let startsFile = line.hasPrefix("--- ") && position + 1 < lines.count && lines[position + 1].hasPrefix("+++ ")

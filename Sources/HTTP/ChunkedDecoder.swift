@@ -23,7 +23,9 @@ struct ChunkedDecoder: Sendable {
 
   init(limits: HTTPLimits) { self.limits = limits }
 
-  /// The next event, or nil when more bytes are needed. After `.end` it is never called again.
+  /// The next event, or nil when more bytes are needed.
+  ///
+  /// After `.end` it is never called again.
   mutating func next(_ queue: inout ByteQueue) throws(HTTPParseError) -> Event? {
     while true {
       switch state {

@@ -169,7 +169,8 @@ extension RequestHeadParser {
         throw HTTPParseError(.badTarget, "the request target must be a path that starts with '/'", at: offset)
       }
       let authority = target.dropFirst(scheme)
-      rest = authority[(authority.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? target.endIndex)...]
+      rest =
+        authority[(authority.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? target.endIndex)...]
     }
     guard !rest.contains(UInt8(ascii: "#")) else {
       throw HTTPParseError(.badTarget, "the request target must not hold a fragment", at: offset)

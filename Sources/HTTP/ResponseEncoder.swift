@@ -9,7 +9,8 @@ package enum ResponseEncoder {
   package static func head(
     status: HTTPResponse.Status, fields: HeaderFields, trailing block: [UInt8], into bytes: inout [UInt8]
   ) {
-    bytes.append(contentsOf: statusLines[status.code] ?? Array("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n".utf8))
+    bytes.append(
+      contentsOf: statusLines[status.code] ?? Array("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n".utf8))
     for field in fields.fields { self.field(field.name, field.value, into: &bytes) }
     bytes.append(contentsOf: block)
     bytes.append(UInt8(ascii: "\r"))

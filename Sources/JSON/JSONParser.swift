@@ -24,7 +24,9 @@ package struct JSONParser {
     var parser = JSONParser(bytes, maximumDepth: maximumDepth)
     if bytes.count >= 3, bytes[0] == 0xEF, bytes[1] == 0xBB, bytes[2] == 0xBF { parser.position = 3 }
     parser.skipWhitespace()
-    guard parser.position < bytes.count else { throw JSONError(.emptyInput, "wanted a JSON value, found nothing", at: 0) }
+    guard parser.position < bytes.count else {
+      throw JSONError(.emptyInput, "wanted a JSON value, found nothing", at: 0)
+    }
     let value = try parser.value(depth: 0)
     parser.skipWhitespace()
     guard parser.position == bytes.count else {

@@ -54,7 +54,9 @@ struct Cassette {
         "status": .integer(status),
         "fields": .object(JSONObject(kept.map { ($0.name, .string($0.value)) })),
         "chunks": .array(
-          chunks.map { ["after_ms": .integer($0.milliseconds), "base64": .string(Data($0.bytes).base64EncodedString())] }),
+          chunks.map {
+            ["after_ms": .integer($0.milliseconds), "base64": .string(Data($0.bytes).base64EncodedString())]
+          }),
       ],
     ]
     return value.encodedBytes

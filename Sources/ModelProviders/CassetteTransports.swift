@@ -57,7 +57,8 @@ package struct ReplayTransport: ModelTransport {
   package func send(_ request: TransportRequest) async throws -> TransportResponse {
     let name = Cassette.name(of: request)
     let file = "\(name)-\(counter.next(name)).json"
-    guard let data = try? Data(contentsOf: folder.appending(path: file)), let response = Cassette.decode(Array(data)) else {
+    guard let data = try? Data(contentsOf: folder.appending(path: file)), let response = Cassette.decode(Array(data))
+    else {
       throw ModelError(
         .unknownRequest, "the replay folder has no cassette \(file) for this request: record it with MODEL_RECORD",
         isRetryable: false)

@@ -1,7 +1,8 @@
 package import JSON
 
-/// What a model is asked, in no provider's words. The conversation is kept as Responses input items, which is also the
-/// form in which the agents' memory is stored.
+/// What a model is asked, in no provider's words.
+///
+/// The conversation is kept as Responses input items, which is also the form in which the agents' memory is stored.
 package struct ModelRequest: Sendable, Hashable {
   /// A function that the model may call.
   package struct Tool: Sendable, Hashable {

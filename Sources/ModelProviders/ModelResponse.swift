@@ -69,6 +69,18 @@ package struct ModelResponse: Sendable, Hashable {
   /// From request to end.
   package var latency: Duration
 
+  /// An answer.
+  package init(
+    id: String, model: String, items: [JSONValue], usage: TokenUsage, raw: String, latency: Duration
+  ) {
+    self.id = id
+    self.model = model
+    self.items = items
+    self.usage = usage
+    self.raw = raw
+    self.latency = latency
+  }
+
   /// All words of the answer.
   package var text: String {
     items.filter { $0["type"]?.string == "message" }

@@ -13,6 +13,7 @@ package struct NetworkTransport: ModelTransport {
     var configuration = HTTPClient.Configuration()
     configuration.timeout.connect = .seconds(10)
     configuration.timeout.read = .nanoseconds(Int64(headTimeout / .nanoseconds(1)))
+    configuration.connectionPool.retryConnectionEstablishment = false
     configuration.redirectConfiguration = .disallow
     configuration.httpVersion = .http1Only
     client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -77,7 +78,8 @@ private actor BodyIterator {
     } catch let error as CancellationError {
       throw error
     } catch {
-      throw ModelError(.cutOff, "the model provider broke off in the middle of its answer (\(error))", isRetryable: true)
+      throw ModelError(
+        .cutOff, "the model provider broke off in the middle of its answer (\(error))", isRetryable: true)
     }
   }
 }

@@ -54,7 +54,9 @@ package struct OpenAIResponsesProvider: ModelProvider {
     return try ResponsesStreamDecoder.answer(from: value, latency: began.duration(to: .now))
   }
 
-  /// The request's body. Nothing is kept at the provider: the conversation is sent whole, reasoning included.
+  /// The request's body.
+  ///
+  /// Nothing is kept at the provider: the conversation is sent whole, reasoning included.
   static func body(of request: ModelRequest) -> JSONValue {
     var members: [(String, JSONValue)] = [
       ("model", .string(request.model)), ("instructions", .string(request.instructions)),
@@ -66,10 +68,11 @@ package struct OpenAIResponsesProvider: ModelProvider {
       members.append(("parallel_tool_calls", false))
     }
     if let schema = request.outputSchema {
-      members.append((
-        "text",
-        ["format": ["type": "json_schema", "name": .string(schema.name), "schema": schema.schema, "strict": true]]
-      ))
+      members.append(
+        (
+          "text",
+          ["format": ["type": "json_schema", "name": .string(schema.name), "schema": schema.schema, "strict": true]]
+        ))
     }
     return .object(JSONObject(members))
   }

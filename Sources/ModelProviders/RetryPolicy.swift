@@ -2,7 +2,7 @@
 /// above, and connections that break; twice as long a pause each time, with jitter, or what the provider asks for.
 package struct RetryPolicy: Sendable {
   /// How often a request is sent at the most.
-  package var attempts = 3
+  package var attempts: Int
   /// The first pause.
   package var firstDelay: Duration = .milliseconds(500)
   /// The longest pause, also when the provider asks for more.
@@ -10,8 +10,8 @@ package struct RetryPolicy: Sendable {
   /// From the first sending to the end of the last answer.
   package var deadline: Duration = .seconds(600)
 
-  /// The default policy.
-  package init() {}
+  /// A policy with the default pauses.
+  package init(attempts: Int = 3) { self.attempts = attempts }
 
   /// Runs `attempt` until it succeeds, fails for good, or has been tried often enough.
   func run(

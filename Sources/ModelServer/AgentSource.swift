@@ -82,7 +82,8 @@ struct AgentSource {
   private func literal(of name: String) -> (literal: Range<String.Index>, end: String.Index)? {
     guard let definition = find(name),
       let match = text[definition.range].firstMatch(
-        of: /instructions\s*=\s*\(?\s*(?:"""([\s\S]*?)"""|'''([\s\S]*?)'''|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')/),
+        of: /instructions\s*=\s*\(?\s*(?:"""([\s\S]*?)"""|'''([\s\S]*?)'''|"((?:[^"\\\n]|\\.)*)"|'((?:[^'\\\n]|\\.)*)')/
+      ),
       let content = match.1 ?? match.2 ?? match.3 ?? match.4
     else { return nil }
     let marks = match.1 != nil || match.2 != nil ? 3 : 1

@@ -37,10 +37,12 @@ enum EmbeddedRules {
 
   private static func evaluate(_ question: String) -> ResponsesAnswer.Output {
     let description =
-      question.split(separator: "\n").first { $0.hasPrefix("Description: ") }?.dropFirst("Description: ".count) ?? "Change"
+      question.split(separator: "\n").first { $0.hasPrefix("Description: ") }?.dropFirst("Description: ".count)
+      ?? "Change"
     let verdict: JSONValue = [
       "approved": true,
-      "reasoning": "The patch applies and compiles. (The embedded provider checks no more: it is not a language model.)",
+      "reasoning":
+        "The patch applies and compiles. (The embedded provider checks no more: it is not a language model.)",
       "commit_message": .string(String(description)),
     ]
     return .text(verdict.encodedText)

@@ -7,7 +7,9 @@ enum Instruction: Hashable {
   case question
   case unknown
 
-  /// Reads a request. `earlier` are the earlier requests of the conversation, oldest first, to know what "it" is.
+  /// Reads a request.
+  ///
+  /// `earlier` are the earlier requests of the conversation, oldest first, to know what "it" is.
   init(_ request: String, knownAgents: [String], earlier: [String]) {
     let text = request.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     func agent(_ words: Substring) -> String {
@@ -44,7 +46,8 @@ enum Instruction: Hashable {
     let verbs = /(?i)\b(?:create|add|make|build|write|define|introduce)\b/
     guard text.firstMatch(of: verbs) != nil else { return nil }
     if let match = text.firstMatch(of: /(?i)agents? (?:called|named) (["'\w][\w '"-]*)/) { return name(match.1) }
-    let short = /(?i)\b(?:create|add|make|build|write|define|introduce) (?:me )?(?:an? |the |another |one )?(?:new )?([\w-]+(?: [\w-]+)?) agent\b/
+    let short =
+      /(?i)\b(?:create|add|make|build|write|define|introduce) (?:me )?(?:an? |the |another |one )?(?:new )?([\w-]+(?: [\w-]+)?) agent\b/
     return text.firstMatch(of: short).map { name($0.1) }
   }
 

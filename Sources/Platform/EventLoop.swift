@@ -77,7 +77,9 @@ package final class EventLoop: SerialExecutor, Sendable {
   /// Whether the caller is on the loop's thread; called by the Swift runtime.
   package func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
-  /// Ends the thread once its queue is empty. What still waits for its descriptors is never resumed.
+  /// Ends the thread once its queue is empty.
+  ///
+  /// What still waits for its descriptors is never resumed.
   package func stop() {
     shared.withLock { $0.isStopping = true }
     eventfd_write(wakeup, 1)
@@ -138,7 +140,8 @@ package final class EventLoop: SerialExecutor, Sendable {
         shared.jobs.removeAll(keepingCapacity: true)
         return shared.isStopping
       }
-      for unsafe task in unsafe local.takeYielding() { unsafe task.resume() }
+      let yielding = unsafe local.takeYielding()
+      for index in 0..<(unsafe yielding.count) { unsafe yielding[index].resume() }
       let batch = unsafe local.takeJobs()
       for job in batch { run(job, as: executor) }
       unsafe local.recycle(batch)

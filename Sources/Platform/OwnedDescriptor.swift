@@ -20,7 +20,9 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
 }
 
 extension OwnedDescriptor {
-  /// A pipe (pipe2(2)): what is written to the second end is read from the first. Both close at exec.
+  /// A pipe (pipe2(2)): what is written to the second end is read from the first.
+  ///
+  /// Both close at exec.
   ///
   /// The caller owns both numbers.
   package static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {

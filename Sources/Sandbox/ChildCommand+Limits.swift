@@ -8,7 +8,9 @@ extension ChildCommand.Limit {
   package static func fileSize(bytes: UInt64) -> Self { Self(resource: Int32(RLIMIT_FSIZE.rawValue), value: bytes) }
 
   /// Open descriptors.
-  package static func descriptors(_ count: UInt64) -> Self { Self(resource: Int32(RLIMIT_NOFILE.rawValue), value: count) }
+  package static func descriptors(_ count: UInt64) -> Self {
+    Self(resource: Int32(RLIMIT_NOFILE.rawValue), value: count)
+  }
 
   /// No core file when it crashes.
   package static var noCore: Self { Self(resource: Int32(RLIMIT_CORE.rawValue), value: 0) }

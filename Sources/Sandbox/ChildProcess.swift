@@ -48,7 +48,10 @@ package struct ChildProcess: ~Copyable, Sendable {
   ) throws(SandboxError) -> (pid: pid_t, descriptor: Int32) {
     let arguments = unsafe ([command.path] + command.arguments).map { unsafe strdup($0) } + [nil]
     let environment = unsafe command.environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-    defer { for unsafe text in unsafe arguments + environment { unsafe free(text) } }
+    defer {
+      let texts = unsafe arguments + environment
+      for index in 0..<(unsafe texts.count) { unsafe free(texts[index]) }
+    }
     let limits = command.limits.map { cplatform_limit(resource: $0.resource, value: $0.value) }
     var (pid, descriptor, step): (pid_t, Int32, Int32) = (0, -1, 0)
     let code = unsafe arguments.withUnsafeBufferPointer { arguments in
@@ -99,7 +102,9 @@ package struct ChildProcess: ~Copyable, Sendable {
       if count > 0 {
         answer.append(contentsOf: buffer[0..<count])
         if answer.last == 10 { return answer.dropLast() }
-        guard answer.count <= limit else { throw SandboxError(.tooMuch, "the process answered more than \(limit) bytes") }
+        guard answer.count <= limit else {
+          throw SandboxError(.tooMuch, "the process answered more than \(limit) bytes")
+        }
       } else if count < 0, errno == EAGAIN {
         try wait(for: output.number, POLLIN, until: deadline)
       } else if count == 0 || errno != EINTR {

@@ -1,4 +1,6 @@
-/// Why a connection cannot go on. Ends the connection, never the daemon.
+/// Why a connection cannot go on.
+///
+/// Ends the connection, never the daemon.
 package enum ConnectionError: Error, Sendable, Hashable {
   /// The client closed its sending half in the middle of a message.
   case endOfInput

@@ -19,6 +19,7 @@ extension HTTPConnection {
     case .stream(let body):
       return try await stream(response, body, to: head, isKeepAlive: isKeepAlive)
     case .webSocket(let body):
+      hasAnswerBegun = true
       append(response, isKeepAlive: true)
       try await flush()
       try await runWebSocket(body)
@@ -33,7 +34,9 @@ extension HTTPConnection {
     if case .bytes(let bytes) = response.body { body = bytes } else { body = [] }
     block.reserveCapacity(128)
     let status = response.status.code
-    if status >= 200, status != 204, status != 304 { ResponseEncoder.field("content-length", "\(body.count)", into: &block) }
+    if status >= 200, status != 204, status != 304 {
+      ResponseEncoder.field("content-length", "\(body.count)", into: &block)
+    }
     appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: minorVersion, status: status, into: &block)
     ResponseEncoder.head(status: response.status, fields: response.fields, trailing: block, into: &outbound)
     if !isHead { outbound.append(contentsOf: body) }
@@ -75,6 +78,7 @@ extension HTTPConnection {
   private func runStream(
     _ body: @escaping @Sendable (ResponseWriter) async throws -> Void, isChunked: Bool
   ) async throws {
+    hasAnswerBegun = true
     isStreaming = true
     defer { isStreaming = false }
     try await withThrowingTaskGroup(of: Bool.self) { group in

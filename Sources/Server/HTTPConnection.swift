@@ -27,6 +27,8 @@ actor HTTPConnection {
   private var isBodyComplete = true
   private var isWaitingForHead = false
   private var servedWithoutWait = 0
+  /// Whether a part of the present answer is out, so that no other answer can follow.
+  var hasAnswerBegun = false
 
   init(
     _ descriptor: consuming OwnedDescriptor, loop: EventLoop, configuration: ServerConfiguration, handler: ServerHandler
@@ -47,7 +49,7 @@ actor HTTPConnection {
       try await serve()
     } catch let error as HTTPParseError {
       await refuse(Problem(error.status, code: "malformed_request", "\(error.message) (byte \(error.offset))"))
-    } catch ConnectionError.timedOut where !decoder.isIdle || !channel.inbound.isEmpty {
+    } catch ConnectionError.timedOut where !hasAnswerBegun && (!decoder.isIdle || !channel.inbound.isEmpty) {
       await refuse(Problem(.requestTimeout, code: "request_timeout", "the request did not arrive in time"))
     } catch {
       handler.logger.trace("connection ended", metadata: ["reason": "\(error)"])
@@ -82,6 +84,7 @@ actor HTTPConnection {
       if let event = try decoder.next(&channel.inbound) {
         guard case .head(let head) = event else { continue }
         expectsContinue = head.expectsContinue
+        hasAnswerBegun = false
         isBodyComplete = false
         return head
       }

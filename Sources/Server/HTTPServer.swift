@@ -25,7 +25,9 @@ package final class HTTPServer: Sendable {
   /// Serves until `stop` has been called and the last connection is gone.
   package func run() async {
     await withTaskGroup(of: Void.self) { group in
-      for listener in listeners { group.addTask(executorPreference: listener.loop.taskExecutor) { await listener.run() } }
+      for listener in listeners {
+        group.addTask(executorPreference: listener.loop.taskExecutor) { await listener.run() }
+      }
     }
     for listener in listeners { listener.loop.stop() }
   }

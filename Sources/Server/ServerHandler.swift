@@ -64,7 +64,8 @@ package struct ServerHandler: Sendable {
       logger.debug(
         "request",
         metadata: [
-          "request_id": "\(id)", "method": "\(head.method)", "path": "\(head.path)", "status": "\(response.status.code)",
+          "request_id": "\(id)", "method": "\(head.method)", "path": "\(head.path)",
+          "status": "\(response.status.code)",
         ])
     }
     return response

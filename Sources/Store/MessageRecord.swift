@@ -161,6 +161,7 @@ extension Database {
   /// The messages of a session, oldest first.
   package func messages(ofSession session: String) throws -> [MessageRecord] {
     try MessageRecord.fetchAll(
-      self, sql: "SELECT * FROM conversation_messages WHERE session_id = ? ORDER BY created_at, rowid", arguments: [session])
+      self, sql: "SELECT * FROM conversation_messages WHERE session_id = ? ORDER BY created_at, rowid",
+      arguments: [session])
   }
 }

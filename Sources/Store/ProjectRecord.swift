@@ -58,7 +58,8 @@ extension Database {
   /// All projects in a state, newest first.
   package func projects(in state: ProjectRecord.State) throws -> [ProjectRecord] {
     try ProjectRecord.fetchAll(
-      self, sql: "SELECT * FROM projects WHERE state = ? ORDER BY created_at DESC, rowid DESC", arguments: [state.rawValue])
+      self, sql: "SELECT * FROM projects WHERE state = ? ORDER BY created_at DESC, rowid DESC",
+      arguments: [state.rawValue])
   }
 
   /// The project of that id when it is ready.

@@ -70,7 +70,8 @@ extension Database {
 
   /// The session of that memory key.
   package func session(key: String) throws -> SessionRecord? {
-    try SessionRecord.fetchOne(self, sql: "SELECT * FROM vibecode_sessions WHERE openai_session_key = ?", arguments: [key])
+    try SessionRecord.fetchOne(
+      self, sql: "SELECT * FROM vibecode_sessions WHERE openai_session_key = ?", arguments: [key])
   }
 
   /// Removes a session with its messages; its diffs stay with the project.

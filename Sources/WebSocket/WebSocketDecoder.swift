@@ -83,7 +83,9 @@ package struct WebSocketDecoder: Sendable {
       guard !payload.isEmpty else { return .close(nil, reason: "") }
       guard payload.count >= 2 else { throw WebSocketError(.protocolError, "a close code has two bytes") }
       let code = CloseCode(rawValue: UInt16(payload[0]) << 8 | UInt16(payload[1]))
-      guard code.isValidOnWire else { throw WebSocketError(.protocolError, "close code \(code.rawValue) is not for frames") }
+      guard code.isValidOnWire else {
+        throw WebSocketError(.protocolError, "close code \(code.rawValue) is not for frames")
+      }
       guard let reason = String(validating: payload[2...], as: UTF8.self) else {
         throw WebSocketError(.invalidPayload, "a close reason must be UTF-8")
       }

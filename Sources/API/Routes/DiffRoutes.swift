@@ -11,7 +11,8 @@ enum DiffRoutes {
   private static let list = Route.Answer.json(.ok, .array(.reference("Diff")), "The diffs, newest first.")
   private static let one = Route.Answer.json(.ok, .reference("Diff"), "The diff.")
   private static let status = Route.Parameter(
-    name: "status", schema: .string(values: DiffRecord.Status.allCases.map(\.rawValue)), about: "Only diffs of this status.")
+    name: "status", schema: .string(values: DiffRecord.Status.allCases.map(\.rawValue)),
+    about: "Only diffs of this status.")
 
   private static func reading(_ diffs: DiffService) -> [Route] {
     [

@@ -15,7 +15,8 @@ enum FileRoutes {
     let projects = parts.projects
     return [
       Route(
-        method: .get, path: "/projects/{id}/files", id: "listFiles", area: "files", summary: "List the files at a commit",
+        method: .get, path: "/projects/{id}/files", id: "listFiles", area: "files",
+        summary: "List the files at a commit",
         parameters: [reference], answers: [.json(.ok, .array(.reference("FileEntry")), "The entries, by path.")]
       ) { call in
         let entries = try await projects.files(of: call.parameter("id"), at: call.query["ref"]?.string)
@@ -39,7 +40,8 @@ enum FileRoutes {
         method: .get, path: "/projects/{id}/commits", id: "listCommits", area: "files",
         summary: "List the commits, newest first",
         parameters: [
-          reference, .init(name: "limit", schema: .integer(minimum: 1, maximum: 1000), about: "How many; 100 by default."),
+          reference,
+          .init(name: "limit", schema: .integer(minimum: 1, maximum: 1000), about: "How many; 100 by default."),
         ], answers: [.json(.ok, .array(.reference("Commit")), "The commits.")]
       ) { call in
         let commits = try await projects.commits(

@@ -34,7 +34,10 @@ enum MessageRoutes {
           return .json(try await messages.result(of: submitted.messageID).json)
         }
         var response = Response.json(
-          ["status": "processing", "message_id": .string(submitted.messageID), "session_id": .string(call.parameter("id"))],
+          [
+            "status": "processing", "message_id": .string(submitted.messageID),
+            "session_id": .string(call.parameter("id")),
+          ],
           .accepted)
         response.fields["location"] = "/messages/\(submitted.messageID)/result"
         response.fields["preference-applied"] = "respond-async"

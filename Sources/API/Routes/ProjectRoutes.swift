@@ -14,7 +14,8 @@ enum ProjectRoutes {
     let projects = parts.projects
     return [
       Route(
-        method: .get, path: "/projects", id: "listProjects", area: "projects", summary: "List the projects, newest first",
+        method: .get, path: "/projects", id: "listProjects", area: "projects",
+        summary: "List the projects, newest first",
         answers: [.json(.ok, .array(.reference("Project")), "The projects.")]
       ) { _ in
         if let list = projects.listAtHand() { return .json(list) }

@@ -51,7 +51,8 @@ enum SessionRoutes {
         .json(.array(try await sessions.sessions(project: call.parameter("id")).map(SessionView.json)))
       },
       Route(
-        method: .get, path: "/sessions", id: "listSessions", area: "sessions", summary: "List all sessions, newest first",
+        method: .get, path: "/sessions", id: "listSessions", area: "sessions",
+        summary: "List all sessions, newest first",
         answers: [.json(.ok, .array(.reference("Session")), "The sessions.")]
       ) { _ in .json(.array(try await sessions.sessions(project: nil).map(SessionView.json))) },
       Route(

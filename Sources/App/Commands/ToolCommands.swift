@@ -20,7 +20,9 @@ struct ModelServerCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard (0...65_535).contains(port) else { throw ValidationError("--port must be from 0 to 65535, found \(port)") }
-    guard (0...60_000).contains(delay) else { throw ValidationError("--delay-ms must be from 0 to 60000, found \(delay)") }
+    guard (0...60_000).contains(delay) else {
+      throw ValidationError("--delay-ms must be from 0 to 60000, found \(delay)")
+    }
   }
 
   func run() async throws {

@@ -37,7 +37,8 @@ struct RunRecorder: Sendable {
   var topics: [String] { [Topic.project(projectID), Topic.session(sessionID)] }
 
   /// A new row of this run.
-  func row(role: String = "assistant", type: String = "stream_event", agent: String?, iteration: Int?) -> MessageRecord {
+  func row(role: String = "assistant", type: String = "stream_event", agent: String?, iteration: Int?) -> MessageRecord
+  {
     MessageRecord(
       id: UUIDv7.make(), sessionId: sessionID, requestId: requestID, role: role, messageType: type, agent: agent,
       iteration: iteration, traceId: traceID, createdAt: Timestamp.now.text)

@@ -79,7 +79,8 @@ extension DiffService {
             "committed_sha": .string(commit.hex), "diff_id": .string(diff.id), "trace_id": JSONValue(diff.traceId),
           ]))
       events.append(
-        NewEvent("code_update", topics: diff.topics, data: ["content": JSONValue(project.currentCode), "filename": nil]))
+        NewEvent(
+          "code_update", topics: diff.topics, data: ["content": JSONValue(project.currentCode), "filename": nil]))
     }
     // What the evaluator remembers was about code that is committed now.
     if let session {

@@ -65,7 +65,9 @@ package final class ProjectService: Sendable {
   }
 
   /// Makes a project with its repository and first commit.
-  package func create(name: String, files: [String: String]? = nil, message: String? = nil) async throws -> ProjectRecord {
+  package func create(name: String, files: [String: String]? = nil, message: String? = nil) async throws
+    -> ProjectRecord
+  {
     let (id, folder) = (UUIDv7.make(), folder)
     let base = Slug.make(from: name)
     var record = try await journal.append { db, _ in
@@ -115,7 +117,8 @@ package final class ProjectService: Sendable {
     }
     let tree = try await repository.makeTree(from: nil, changes: changes)
     let commit = try await repository.makeCommit(tree: tree, parents: [], message: message, author: author)
-    try await repository.setReference("refs/heads/\(record.currentBranch)", to: commit, note: "commit (initial): \(message)")
+    try await repository.setReference(
+      "refs/heads/\(record.currentBranch)", to: commit, note: "commit (initial): \(message)")
     try await repository.followHead(from: nil)
     await repositories.forget(temporary)
     try await disk.run { try FileManager.default.moveItem(atPath: temporary, toPath: record.repositoryPath) }

@@ -62,7 +62,9 @@ final class ReferenceWatcher: Sendable {
       while true {
         let count = unsafe read(descriptor, buffer.baseAddress, buffer.count)
         guard count > 0 else { return .projects(changed) }
-        guard let watches = unsafe Self.watches(in: UnsafeRawBufferPointer(rebasing: buffer[..<count])) else { return .any }
+        guard let watches = unsafe Self.watches(in: UnsafeRawBufferPointer(rebasing: buffer[..<count])) else {
+          return .any
+        }
         state.withLock { state in
           for watch in watches { if let project = state.projects[watch] { changed.insert(project) } }
         }

@@ -22,7 +22,7 @@ package enum Slug {
     return slug.isEmpty ? "project" : slug
   }
 
-  /// The first of `base`, `base-1`, `base-2`, ... that is not taken.
+  /// The first of `base`, `base-1`, `base-2` and so on that is not taken.
   package static func unique(_ base: String, isTaken: (String) -> Bool) -> String {
     guard isTaken(base) else { return base }
     var number = 1
