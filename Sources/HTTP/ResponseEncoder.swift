@@ -2,17 +2,18 @@ package import HTTPTypes
 
 /// Writes status lines, fields and chunks (RFC 9112 sections 4, 5 and 7.1) into a byte array.
 package enum ResponseEncoder {
-  /// Writes a response head: the status line, the given fields, and the empty line.
+  /// Writes the beginning of a response head: the status line and the given fields; `endHead` must follow.
   ///
   /// Names and values are the server's own or were checked before: a CR or LF in a value is written as a space, so that
   /// no value can start a new line.
-  package static func head(
-    status: HTTPResponse.Status, fields: HeaderFields, trailing block: [UInt8], into bytes: inout [UInt8]
-  ) {
+  package static func head(status: HTTPResponse.Status, fields: HeaderFields, into bytes: inout [UInt8]) {
     bytes.append(
       contentsOf: statusLines[status.code] ?? Array("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n".utf8))
     for field in fields.fields { self.field(field.name, field.value, into: &bytes) }
-    bytes.append(contentsOf: block)
+  }
+
+  /// Writes the empty line behind the fields.
+  package static func endHead(into bytes: inout [UInt8]) {
     bytes.append(UInt8(ascii: "\r"))
     bytes.append(UInt8(ascii: "\n"))
   }

@@ -1,12 +1,15 @@
 import CPlatform
 
 /// What epoll says of a descriptor (epoll_ctl(2)).
-package struct Readiness: OptionSet, Sendable {
+package struct Readiness: Sendable {
   /// The bits of `epoll_event.events`.
   package let rawValue: UInt32
 
   /// Those bits.
   package init(rawValue: UInt32) { self.rawValue = rawValue }
+
+  /// Whether any of these holds.
+  package func meets(_ other: Readiness) -> Bool { rawValue & other.rawValue != 0 }
 
   /// There may be bytes to read, or an end to see.
   package static var readable: Readiness { Readiness(rawValue: EPOLLIN.rawValue) }

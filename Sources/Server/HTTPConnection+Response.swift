@@ -29,29 +29,27 @@ extension HTTPConnection {
 
   /// Writes an answer whose body is at hand.
   func append(_ response: Response, isKeepAlive: Bool, isHead: Bool = false, minorVersion: Int = 1) {
-    var block: [UInt8] = []
     let body: [UInt8]
     if case .bytes(let bytes) = response.body { body = bytes } else { body = [] }
-    block.reserveCapacity(128)
     let status = response.status.code
+    ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
     if status >= 200, status != 204, status != 304 {
-      ResponseEncoder.field("content-length", "\(body.count)", into: &block)
+      ResponseEncoder.field("content-length", "\(body.count)", into: &outbound)
     }
-    appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: minorVersion, status: status, into: &block)
-    ResponseEncoder.head(status: response.status, fields: response.fields, trailing: block, into: &outbound)
+    appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: minorVersion, status: status)
     if !isHead { outbound.append(contentsOf: body) }
   }
 
-  private func appendConnectionFields(isKeepAlive: Bool, minorVersion: Int, status: Int, into block: inout [UInt8]) {
-    block.append(contentsOf: "date: ".utf8)
-    block.append(contentsOf: loop.httpDate)
-    block.append(contentsOf: "\r\nserver: vibegrapher\r\n".utf8)
-    guard status != 101 else { return }
-    if !isKeepAlive {
-      ResponseEncoder.field("connection", "close", into: &block)
-    } else if minorVersion == 0 {
-      ResponseEncoder.field("connection", "keep-alive", into: &block)
+  private func appendConnectionFields(isKeepAlive: Bool, minorVersion: Int, status: Int) {
+    outbound.append(contentsOf: "date: ".utf8)
+    outbound.append(contentsOf: loop.httpDate)
+    outbound.append(contentsOf: "\r\nserver: vibegrapher\r\n".utf8)
+    if status != 101, !isKeepAlive {
+      ResponseEncoder.field("connection", "close", into: &outbound)
+    } else if status != 101, minorVersion == 0 {
+      ResponseEncoder.field("connection", "keep-alive", into: &outbound)
     }
+    ResponseEncoder.endHead(into: &outbound)
   }
 
   /// Runs a streamed answer: chunked for HTTP/1.1, until the connection closes for HTTP/1.0.
@@ -60,12 +58,10 @@ extension HTTPConnection {
     to head: RequestHead, isKeepAlive: Bool
   ) async throws -> Bool {
     let isChunked = head.minorVersion == 1
-    var block: [UInt8] = []
-    if isChunked { ResponseEncoder.field("transfer-encoding", "chunked", into: &block) }
     let isKeepAlive = isKeepAlive && isChunked
-    appendConnectionFields(
-      isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code, into: &block)
-    ResponseEncoder.head(status: response.status, fields: response.fields, trailing: block, into: &outbound)
+    ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
+    if isChunked { ResponseEncoder.field("transfer-encoding", "chunked", into: &outbound) }
+    appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code)
     try await flush()
     guard head.method != .head else { return isKeepAlive }
     try await runStream(body, isChunked: isChunked)

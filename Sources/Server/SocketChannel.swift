@@ -21,6 +21,7 @@ import Platform
   private var writer: UnsafeContinuation<Void, Never>?
   private var isWriting = false
   private var turns: [UnsafeContinuation<Void, Never>] = unsafe []
+  private var readTimeout: Duration?
   private var readDeadline: ContinuousClock.Instant?
   private var writeDeadline: ContinuousClock.Instant?
 
@@ -59,8 +60,9 @@ import Platform
         if count == -Int(EAGAIN) { isReadable = false }
         continue
       }
-      readDeadline = timeout.map { ContinuousClock.now.advanced(by: $0) }
+      readTimeout = timeout
       unsafe await withUnsafeContinuation { unsafe reader = $0 }
+      readTimeout = nil
       readDeadline = nil
       if hasTimedOut {
         hasTimedOut = false
@@ -112,23 +114,25 @@ import Platform
   func shutDown(_ error: ConnectionError) { _ = fail(error) }
 
   func ready(_ readiness: Readiness) {
-    if !readiness.isDisjoint(with: [.readable, .peerClosed, .broken]) {
-      if !readiness.isDisjoint(with: [.peerClosed, .broken]) { hasSeenEnd = true }
+    if readiness.meets(.peerClosed) || readiness.meets(.broken) { hasSeenEnd = true }
+    if hasSeenEnd || readiness.meets(.readable) {
       isReadable = true
       resumeReader()
     }
-    if !readiness.isDisjoint(with: [.writable, .broken]) {
+    if readiness.meets(.writable) || readiness.meets(.broken) {
       isWritable = true
       resumeWriter()
     }
   }
 
   func tick(_ now: ContinuousClock.Instant) {
-    if let readDeadline, now >= readDeadline {
-      hasTimedOut = true
-      resumeReader()
-    }
     if let writeDeadline, now >= writeDeadline { _ = fail(.timedOut) }
+    guard let readTimeout else { return }
+    // The deadline is set by the first tick of a wait, so that a wait that is short costs no look at the clock.
+    guard let readDeadline else { return readDeadline = now.advanced(by: readTimeout) }
+    guard now >= readDeadline else { return }
+    hasTimedOut = true
+    resumeReader()
   }
 
   private func fail(_ error: ConnectionError) -> ConnectionError {

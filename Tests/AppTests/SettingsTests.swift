@@ -43,8 +43,7 @@ import Testing
     let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../.env.example")
     let text = try String(contentsOf: folder, encoding: .utf8)
     let pairs = text.split(separator: "\n").compactMap { line -> (String, String)? in
-      let line = line.hasPrefix("# ") && line.contains("=") ? line.dropFirst(2) : line
-      guard let match = line.wholeMatch(of: /([A-Z_]+)=(.*)/) else { return nil }
+      guard let match = line.wholeMatch(of: /#?([A-Z_]+)=(.*)/) else { return nil }
       return (String(match.1), String(match.2))
     }
     #expect(Set(pairs.map(\.0)) == Set(Setting.allCases.map(\.rawValue)))
