@@ -100,6 +100,7 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("PlatformTests", ["Platform"]),
     tests("ServerTests", ["Server", "HTTP", "JSON", "WebSocket", httpTypes]),
+    tests("GitTests", ["Git"]),
     tests("SandboxTests", ["Sandbox"]),
     tests("PythonSourceTests", ["PythonSource"]),
     tests("ModelProvidersTests", ["ModelProviders", "Server", "HTTP", "JSON", "Platform", httpTypes]),

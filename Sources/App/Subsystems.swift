@@ -40,7 +40,7 @@ struct Subsystems: Sendable {
   private let embeddedModel: HTTPServer?
 
   /// Makes the parts; the database is opened and migrated, nothing runs yet.
-  init(settings: Settings, databaseURL: String? = nil) throws {
+  private init(settings: Settings, databaseURL: String? = nil) throws {
     self.settings = settings
     logger = Self.logger("vibegrapher", settings)
     let store = try SQLiteStore.open(url: databaseURL ?? settings.databaseURL)
@@ -55,12 +55,15 @@ struct Subsystems: Sendable {
     health = HealthMonitor(journal: journal)
     seed = Seed(projects: projects)
     repair = Repair(projects: projects, diffs: diffs, logger: Self.logger("repair", settings))
+    let python = try PythonHelper(interpreter: Self.interpreter(settings))
+    let embeddedModel = settings.usesEmbeddedModel ? try Self.embeddedModel(settings) : nil
+    self.embeddedModel = embeddedModel
+    // Last: a client that is made must be closed.
     network = NetworkTransport()
-    embeddedModel = settings.usesEmbeddedModel ? try Self.embeddedModel(settings) : nil
     messages = MessageService(
       projects: projects, provider: try Self.provider(settings, network, embeddedPort: embeddedModel?.port),
       models: AgentModels(thinking: settings.thinkingModel, small: settings.smallModel),
-      python: try PythonHelper(interpreter: Self.interpreter(settings)), logger: Self.logger("messages", settings))
+      python: python, logger: Self.logger("messages", settings))
   }
 
   private static func logger(_ label: String, _ settings: Settings) -> Logger {
@@ -85,9 +88,28 @@ struct Subsystems: Sendable {
       baseURL: address, key: settings.openAIKey ?? Secret("embedded"), transport: transport)
   }
 
-  private static func interpreter(_ settings: Settings) -> String {
+  private static func interpreter(_ settings: Settings) throws -> String {
     guard !settings.python.hasPrefix("/") else { return settings.python }
-    return PythonHelper.findInterpreter(path: ProcessInfo.processInfo.environment["PATH"] ?? "") ?? "/usr/bin/python3"
+    let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+    guard let found = PythonHelper.findInterpreter(settings.python, path: path) else {
+      throw Settings.Fault(description: "PYTHON must be a Python interpreter, found no '\(settings.python)' in PATH")
+    }
+    return found
+  }
+
+  /// Makes the parts for `body` and lets go of what they hold afterwards.
+  static func with<T: Sendable>(
+    _ settings: Settings, databaseURL: String? = nil, _ body: @Sendable (Subsystems) async throws -> T
+  ) async throws -> T {
+    let subsystems = try Subsystems(settings: settings, databaseURL: databaseURL)
+    do {
+      let result = try await body(subsystems)
+      await subsystems.network.close()
+      return result
+    } catch {
+      await subsystems.network.close()
+      throw error
+    }
   }
 
   /// Runs `body` with the database ready to be written and everything repaired, and nothing else running.
@@ -119,7 +141,6 @@ struct Subsystems: Sendable {
         await embeddedModel?.stop(grace: .seconds(1))
         group.cancelAll()
       }
-      await network.close()
     }
     logger.notice("stopped")
   }

@@ -7,18 +7,28 @@ package enum TextDiff {
   /// Nil for a side that does not exist.
   package static func unified(old: String?, new: String?, path: String) throws(GitError) -> String {
     GitLibrary.start()
-    let (oldText, newText) = (old ?? "", new ?? "")
+    let (oldBytes, newBytes) = (Array((old ?? "").utf8), Array((new ?? "").utf8))
+    // The patch keeps pointing into both buffers, so they must stay where they are until it is written.
+    let text = try unsafe oldBytes.withUnsafeBytes { oldBuffer throws(GitError) in
+      try unsafe newBytes.withUnsafeBytes { newBuffer throws(GitError) in
+        try unsafe text(from: oldBuffer, to: newBuffer, path: path)
+      }
+    }
+    guard let hunks = text.range(of: "@@ ", in: text) else { return "" }
+    return "--- \(old == nil ? "/dev/null" : "a/\(path)")\n+++ \(new == nil ? "/dev/null" : "b/\(path)")\n"
+      + text[hunks...]
+  }
+
+  private static func text(
+    from old: UnsafeRawBufferPointer, to new: UnsafeRawBufferPointer, path: String
+  ) throws(GitError) -> String {
     let patch = try unsafe GitHandle("compare two texts", free: git_patch_free) {
-      unsafe git_patch_from_buffers(
-        &$0, oldText, oldText.utf8.count, path, newText, newText.utf8.count, path, nil)
+      unsafe git_patch_from_buffers(&$0, old.baseAddress, old.count, path, new.baseAddress, new.count, path, nil)
     }
     var buffer = unsafe git_buf()
     defer { unsafe git_buf_dispose(&buffer) }
     try git("write a diff") { unsafe git_patch_to_buf(&buffer, patch.pointer) }
-    let text = unsafe String(decoding: UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.size), as: UTF8.self)
-    guard let hunks = text.range(of: "@@ ", in: text) else { return "" }
-    return "--- \(old == nil ? "/dev/null" : "a/\(path)")\n+++ \(new == nil ? "/dev/null" : "b/\(path)")\n"
-      + text[hunks...]
+    return unsafe String(decoding: UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.size), as: UTF8.self)
   }
 }
 

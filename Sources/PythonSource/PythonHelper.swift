@@ -27,9 +27,9 @@ package actor PythonHelper {
     executor = try ThreadExecutor(name: "python")
   }
 
-  /// Finds `python3` in the folders of a `PATH`.
-  package static func findInterpreter(path: String) -> String? {
-    path.split(separator: ":").lazy.map { "\($0)/python3" }.first { unsafe access($0, X_OK) == 0 }
+  /// Finds an interpreter by its name in the folders of a `PATH`.
+  package static func findInterpreter(_ name: String = "python3", path: String) -> String? {
+    path.split(separator: ":").lazy.map { "\($0)/\(name)" }.first { unsafe access($0, X_OK) == 0 }
   }
 
   /// What Python's own compiler says of a file.

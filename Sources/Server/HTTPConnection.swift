@@ -27,6 +27,8 @@ actor HTTPConnection {
   private var isBodyComplete = true
   private var isWaitingForHead = false
   private var servedWithoutWait = 0
+  private var isFirst = true
+  private var headDeadline: ContinuousClock.Instant?
   /// Whether a part of the present answer is out, so that no other answer can follow.
   var hasAnswerBegun = false
 
@@ -85,6 +87,8 @@ actor HTTPConnection {
         guard case .head(let head) = event else { continue }
         expectsContinue = head.expectsContinue
         hasAnswerBegun = false
+        isFirst = false
+        headDeadline = nil
         isBodyComplete = false
         return head
       }
@@ -93,7 +97,7 @@ actor HTTPConnection {
       isWaitingForHead = true
       servedWithoutWait = 0
       defer { isWaitingForHead = false }
-      let timeout = decoder.isIdle ? configuration.idleTimeout : configuration.headTimeout
+      let timeout = headWait()
       do {
         guard try await channel.fill(timeout: timeout) else {
           guard decoder.isIdle else { throw ConnectionError.endOfInput }
@@ -103,6 +107,14 @@ actor HTTPConnection {
         return nil
       }
     }
+  }
+
+  /// How long the next bytes of a head may take: a first request, and one that has begun, have a deadline as a whole.
+  private func headWait() -> Duration {
+    guard isFirst || !decoder.isIdle else { return configuration.idleTimeout }
+    let deadline = headDeadline ?? ContinuousClock.now.advanced(by: configuration.headTimeout)
+    headDeadline = deadline
+    return max(.zero, ContinuousClock.now.duration(to: deadline))
   }
 
   /// The next bytes of the body that is being received, or nil at its end.

@@ -77,7 +77,7 @@ crash() {
   kill_server
   stop_following
   start_server
-  step 200 result-after-kill "The daemon was killed with SIGKILL while a model answered, and started again: it went on." \
+  step 200 result-after-kill "It was killed with SIGKILL while a model answered, and started again: it went on." \
     "$base/messages/interrupted/result"
   shows '\+weather_agent = Agent\('
   follow events-resumed "The client comes back with the last number that it saw, and misses nothing." \

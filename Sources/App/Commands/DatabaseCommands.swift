@@ -22,7 +22,7 @@ struct SeedCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(commandName: "seed", abstract: "Make the sample project.")
 
   func run() async throws {
-    try await SeedReport.seed(try Subsystems(settings: try Settings.ofProcess()))
+    try await Subsystems.with(try Settings.ofProcess()) { try await SeedReport.seed($0) }
   }
 }
 
@@ -39,16 +39,17 @@ struct ResetDatabaseCommand: AsyncParsableCommand {
     let url = usesTestDatabase ? settings.testDatabaseURL : settings.databaseURL
     try await removeProjects(settings, url)
     try SQLiteStore.remove(url: url)
-    try await SeedReport.seed(try Subsystems(settings: settings, databaseURL: url))
+    try await Subsystems.with(settings, databaseURL: url) { try await SeedReport.seed($0) }
   }
 
   /// Removes the repositories of the projects that the database knows, and no other folder.
   private func removeProjects(_ settings: Settings, _ url: String) async throws {
-    let subsystems = try Subsystems(settings: settings, databaseURL: url)
-    try await subsystems.withJournal {
-      for project in try await subsystems.projects.all() { try await subsystems.projects.delete(project.id) }
+    try await Subsystems.with(settings, databaseURL: url) { subsystems in
+      try await subsystems.withJournal {
+        for project in try await subsystems.projects.all() { try await subsystems.projects.delete(project.id) }
+      }
+      try subsystems.journal.store.pool.close()
     }
-    try subsystems.journal.store.pool.close()
   }
 }
 

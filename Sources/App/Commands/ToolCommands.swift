@@ -51,8 +51,9 @@ struct OpenAPICommand: AsyncParsableCommand {
     let folder = FileManager.default.temporaryDirectory.appending(path: "vibegrapher-\(UUID().uuidString)")
     defer { try? FileManager.default.removeItem(at: folder) }
     let environment = ["DATABASE_URL": "sqlite:///\(folder.path)/empty.db", "MEDIA_PATH": folder.path]
-    let subsystems = try Subsystems(settings: try Settings(environment: environment, dotEnv: nil))
-    StandardOutput.print(String(decoding: subsystems.api.document, as: UTF8.self))
+    try await Subsystems.with(try Settings(environment: environment, dotEnv: nil)) { subsystems in
+      StandardOutput.print(String(decoding: subsystems.api.document, as: UTF8.self))
+    }
   }
 }
 

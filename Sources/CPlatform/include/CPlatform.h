@@ -4,7 +4,6 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <stdint.h>
 
 /* Doors to Linux that Swift cannot open itself: variadic and macro-only calls, and everything between fork and exec. */
@@ -20,6 +19,11 @@ int cplatform_pipe(int ends[2]);
 
 /* accept4(2): a non-blocking connected socket, closed at exec. */
 int cplatform_accept(int listener);
+
+/* Catches SIGTERM and SIGINT from now on and ignores SIGPIPE. Returns a descriptor from which each caught signal's
+ * number is read as one byte, or -1 with errno. A handler and not a mask: libdispatch parks the main thread with an
+ * empty mask, where a blocked signal would have its default effect. Called once. */
+int cplatform_catch_stop_signals(void);
 
 /* Where cplatform_spawn failed. */
 enum cplatform_spawn_step {

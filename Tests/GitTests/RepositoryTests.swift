@@ -1,0 +1,136 @@
+import Foundation
+import Git
+import Platform
+import TestSupport
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct `Repository on disk` {
+  private static let author = Author(name: "Vibegrapher", email: "vibegrapher@example.com", seconds: 1_700_000_000)
+
+  /// A repository with one commit of `a.txt`, checked out.
+  private static func withCommit(_ body: (Repository, ObjectID) async throws -> Void) async throws {
+    try await withTemporaryFolder { folder in
+      let thread = try ThreadExecutor(name: "git")
+      let repository = Repository(path: folder.appending(path: "repository").path, executor: thread)
+      try await repository.create(branch: "main")
+      let commit = try await Self.commit(["a.txt": "one\n", "dir/b.txt": "b\n"], on: nil, in: repository)
+      try await repository.moveReference("refs/heads/main", from: nil, to: commit, note: "first")
+      try await repository.followHead(from: nil)
+      try await body(repository, commit)
+      thread.stop()
+    }
+  }
+
+  private static func commit(
+    _ files: [String: String?], on parent: ObjectID?, in repository: Repository
+  ) async throws -> ObjectID {
+    var base: ObjectID?
+    if let parent { base = try await repository.tree(of: parent) }
+    let changes = try files.sorted { $0.key < $1.key }.map { path, text in
+      (path: try RepositoryPath(path), file: text.map { TreeFile(Array($0.utf8)) })
+    }
+    let tree = try await repository.makeTree(from: base, changes: changes)
+    return try await repository.makeCommit(
+      tree: tree, parents: parent.map { [$0] } ?? [], message: "Change it", author: author)
+  }
+
+  @Test func `is clean in git's own eyes`() async throws {
+    try await Self.withCommit { repository, commit in
+      let result = try Shell.run(
+        """
+        cd '\(repository.path)' && git fsck --strict 2>&1 && git status --porcelain && git log --format='%H %an <%ae> %s' \
+        && git clone -q . ../clone && cat ../clone/a.txt && git symbolic-ref HEAD
+        """)
+      #expect(result.output == "\(commit.hex) Vibegrapher <vibegrapher@example.com> Change it\none\nrefs/heads/main\n")
+      #expect(result.status == 0)
+    }
+  }
+
+  @Test func `moves a branch only from where it is expected to be, for one of many`() async throws {
+    try await Self.withCommit { repository, first in
+      var commits: [ObjectID] = []
+      for index in 0..<20 { commits.append(try await Self.commit(["a.txt": "\(index)\n"], on: first, in: repository)) }
+      let moved = await withTaskGroup(of: Bool.self) { group in
+        for commit in commits {
+          group.addTask {
+            do {
+              try await repository.moveReference("refs/heads/main", from: first, to: commit, note: "race")
+              return true
+            } catch { return (error as? GitError)?.code != .moved }
+          }
+        }
+        return await group.reduce(into: 0) { $0 += $1 ? 1 : 0 }
+      }
+      #expect(moved == 1)
+    }
+  }
+
+  @Test func `sees commits of other tools, and keeps files that were edited by hand`() async throws {
+    try await Self.withCommit { repository, first in
+      _ = try Shell.run(
+        "cd '\(repository.path)' && echo two > c.txt && git add c.txt && git -c user.name=x -c user.email=x@y commit -qm two")
+      let head = try await repository.head().commit
+      #expect(head != first)
+      let second = try #require(head)
+      try "by hand\n".write(toFile: repository.path + "/dir/b.txt", atomically: true, encoding: .utf8)
+      let third = try await Self.commit(["a.txt": "three\n"], on: second, in: repository)
+      let before = try await repository.tree(of: second)
+      try await repository.moveReference("refs/heads/main", from: second, to: third, note: "third")
+      try await repository.followHead(from: before)
+      let text = try Shell.run("cd '\(repository.path)' && cat a.txt dir/b.txt && git status --porcelain").output
+      #expect(text == "three\nby hand\n M dir/b.txt\n")
+    }
+  }
+
+  @Test(arguments: [
+    (["a.txt": "one\nmore\n"], ["dir/b.txt": "b2\n"], true), (["a.txt": "ours\n"], ["a.txt": "theirs\n"], false),
+    (["a.txt": nil], ["a.txt": "theirs\n"], false), (["a.txt": "same\n"], ["a.txt": "same\n"], true),
+    (["n.txt": "1\n"], ["n.txt": "2\n"], false),
+  ] as [([String: String?], [String: String?], Bool)])
+  func `merges as git does`(ours: [String: String?], theirs: [String: String?], isClean: Bool) async throws {
+    try await Self.withCommit { repository, base in
+      let left = try await Self.commit(ours, on: base, in: repository)
+      let right = try await Self.commit(theirs, on: base, in: repository)
+      let trees = try await (repository.tree(of: base), repository.tree(of: left), repository.tree(of: right))
+      let result = try await repository.merge(base: trees.0, ours: trees.1, theirs: trees.2)
+      let git = try Shell.run("cd '\(repository.path)' && git merge-tree --write-tree \(left.hex) \(right.hex)")
+      #expect((git.status == 0) == isClean)
+      switch result {
+      case .clean(let tree): #expect(git.output.hasPrefix(tree.hex) && isClean)
+      case .conflicting(let paths): #expect(!isClean && paths == [ours.keys.first ?? ""])
+      }
+    }
+  }
+
+  @Test func `says what is not there`() async throws {
+    try await Self.withCommit { repository, commit in
+      for name in ["deadbeef", "zz", "", "HEAD", String(repeating: "0", count: 40)] {
+        let error = await #expect(throws: GitError.self) { try await repository.commit(name) }
+        #expect(error?.code == .notFound, "\(name)")
+      }
+      let tree = try await repository.tree(of: commit)
+      let missing = try await repository.file(try RepositoryPath("no"), in: tree)
+      #expect(missing == nil)
+    }
+  }
+
+  @Test func `round trips texts through a diff`() async throws {
+    var generator = SystemRandomNumberGenerator()
+    try await Patches.withRepository { repository, tree in
+      for _ in 0..<100 {
+        let old = (0..<Int.random(in: 0...30, using: &generator)).map { _ in "line \(Int.random(in: 0...9))\n" }.joined()
+        let new = (0..<Int.random(in: 0...30, using: &generator)).map { _ in "line \(Int.random(in: 0...9))\n" }.joined()
+        let diff = try TextDiff.unified(old: old, new: new, path: "t.txt")
+        guard old != new else {
+          #expect(diff.isEmpty)
+          continue
+        }
+        let path = try RepositoryPath("t.txt")
+        let base = try await repository.makeTree(from: tree, changes: [(path, TreeFile(Array(old.utf8)))])
+        let result = try await repository.apply(patch: diff, to: base)
+        let file = try await repository.file(path, in: result)
+        #expect(file.map { String(decoding: $0.content, as: UTF8.self) } == new)
+      }
+    }
+  }
+}
