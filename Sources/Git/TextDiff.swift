@@ -9,9 +9,9 @@ package enum TextDiff {
     GitLibrary.start()
     let (oldBytes, newBytes) = (Array((old ?? "").utf8), Array((new ?? "").utf8))
     // The patch keeps pointing into both buffers, so they must stay where they are until it is written.
-    let text = try unsafe oldBytes.withUnsafeBytes { oldBuffer throws(GitError) in
-      try unsafe newBytes.withUnsafeBytes { newBuffer throws(GitError) in
-        try unsafe text(from: oldBuffer, to: newBuffer, path: path)
+    let text = try unsafe oldBytes.withUnsafeBytes { oldBuffer throws(GitError) -> String in
+      try unsafe newBytes.withUnsafeBytes { newBuffer throws(GitError) -> String in
+        try unsafe Self.text(from: oldBuffer, to: newBuffer, path: path)
       }
     }
     guard let hunks = text.range(of: "@@ ", in: text) else { return "" }
