@@ -5,12 +5,14 @@ package enum TextDiff {
   /// A diff of one file with git's header lines; empty when the texts are equal.
   ///
   /// Nil for a side that does not exist.
-  package static func unified(old: String?, new: String?, path: String) throws(GitError) -> String {
+  ///
+  /// - Throws: `GitError` when libgit2 refuses.
+  package static func unified(old: String?, new: String?, path: String) throws -> String {
     GitLibrary.start()
     let (oldBytes, newBytes) = (Array((old ?? "").utf8), Array((new ?? "").utf8))
     // The patch keeps pointing into both buffers, so they must stay where they are until it is written.
-    let text = try unsafe oldBytes.withUnsafeBytes { oldBuffer throws(GitError) -> String in
-      try unsafe newBytes.withUnsafeBytes { newBuffer throws(GitError) -> String in
+    let text = try unsafe oldBytes.withUnsafeBytes { oldBuffer in
+      try unsafe newBytes.withUnsafeBytes { newBuffer in
         try unsafe Self.text(from: oldBuffer, to: newBuffer, path: path)
       }
     }
