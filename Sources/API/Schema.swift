@@ -31,12 +31,16 @@ package indirect enum Schema: Sendable {
     let aliases: [String]
 
     /// A member that must be there.
-    package static func required(_ name: String, _ schema: Schema, _ about: String = "", aliases: [String] = []) -> Field {
+    package static func required(_ name: String, _ schema: Schema, _ about: String = "", aliases: [String] = [])
+      -> Field
+    {
       Field(name: name, schema: schema, isRequired: true, about: about, aliases: aliases)
     }
 
     /// A member that may be left out or null.
-    package static func optional(_ name: String, _ schema: Schema, _ about: String = "", aliases: [String] = []) -> Field {
+    package static func optional(_ name: String, _ schema: Schema, _ about: String = "", aliases: [String] = [])
+      -> Field
+    {
       Field(name: name, schema: schema, isRequired: false, about: about, aliases: aliases)
     }
   }

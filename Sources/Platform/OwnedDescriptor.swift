@@ -24,8 +24,9 @@ extension OwnedDescriptor {
   ///
   /// Both close at exec.
   ///
-  /// The caller owns both numbers.
+  /// The caller owns both numbers. A write to a pipe that nobody reads is an error from then on, and no signal.
   package static func pipe() throws(SystemError) -> (read: Int32, write: Int32) {
+    signal(SIGPIPE, SIG_IGN)
     var ends: [Int32] = [-1, -1]
     guard unsafe cplatform_pipe(&ends) == 0 else { throw .last("make a pipe") }
     return (ends[0], ends[1])

@@ -5,7 +5,9 @@ import Glibc
 package struct StopSignals: ~Copyable, Sendable {
   private let descriptor: OwnedDescriptor
 
-  /// Catches the two signals from now on; SIGPIPE is ignored. Must be called once, first thing in a program.
+  /// Catches the two signals from now on; SIGPIPE is ignored.
+  ///
+  /// Must be called once, first thing in a program.
   ///
   /// - Throws: `SystemError` when the system has no descriptors left.
   package init() throws(SystemError) {

@@ -8,6 +8,7 @@ package struct ServerHandler: Sendable {
   private let router: Router
   private let decorator: @Sendable (inout Response, RequestHead?) -> Void
   private let guardian: @Sendable (Request) throws -> Void
+  /// Where failures are told.
   package let logger: Logger
 
   /// A handler over routes.

@@ -34,7 +34,8 @@ import Testing
 
   private static func verdict(_ isApproved: Bool, _ reason: String = "fine") -> ScriptedModel.Answer {
     .words(
-      (["approved": .bool(isApproved), "reasoning": .string(reason), "commit_message": "Do it"] as JSONValue).encodedText)
+      (["approved": .bool(isApproved), "reasoning": .string(reason), "commit_message": "Do it"] as JSONValue)
+        .encodedText)
   }
 
   private static func run(

@@ -7,7 +7,8 @@ import Testing
   @Test(arguments: [
     ("A=1\n", ["A": "1"]), ("export A=1", ["A": "1"]), ("A = spaced value # comment", ["A": "spaced value"]),
     ("A=\"quoted # not comment\"", ["A": "quoted # not comment"]), ("A='single \\n'", ["A": "single \\n"]),
-    ("A=\"line\\nbreak\"", ["A": "line\nbreak"]), ("# A=1\n\n=x\nnothing", [:]), ("A=\r\nB=2\r\n", ["A": "", "B": "2"]),
+    ("A=\"line\\nbreak\"", ["A": "line\nbreak"]), ("# A=1\n\n=x\nnothing", [:]),
+    ("A=\r\nB=2\r\n", ["A": "", "B": "2"]),
     ("A=a#b", ["A": "a#b"]), ("A=\"say \\\"hi\\\"\"", ["A": "say \"hi\""]),
   ])
   func `are read from a file as python-dotenv reads it`(text: String, wanted: [String: String]) {
@@ -20,7 +21,8 @@ import Testing
     #expect(plain.port == 8000)
     #expect(plain.host == "127.0.0.1")
     #expect(plain.usesEmbeddedModel)
-    let set = try Settings(environment: ["PORT": "1", "media_path": "m"], dotEnv: "PORT=2\nLog_Level=debug\nOPENAI_API_KEY=sk-x")
+    let set = try Settings(
+      environment: ["PORT": "1", "media_path": "m"], dotEnv: "PORT=2\nLog_Level=debug\nOPENAI_API_KEY=sk-x")
     #expect(set.port == 1)
     #expect(set.mediaPath == "m")
     #expect(set.logLevel == .debug)
@@ -29,7 +31,8 @@ import Testing
 
   @Test(arguments: [
     ("PORT", "x"), ("PORT", "70000"), ("PORT", "-1"), ("DATABASE_URL", "postgres://x"), ("DATABASE_URL", "sqlite:///"),
-    ("HOST", "0.0.0.0"), ("LOG_LEVEL", "loud"), ("MAX_VARIATIONS", "11"), ("CLONE_TIMEOUT", "0"), ("OPENAI_BASE_URL", "ftp://x"),
+    ("HOST", "0.0.0.0"), ("LOG_LEVEL", "loud"), ("MAX_VARIATIONS", "11"), ("CLONE_TIMEOUT", "0"),
+    ("OPENAI_BASE_URL", "ftp://x"),
     ("SSE_PING_INTERVAL", "0"), ("AGENT_CPU_LIMIT", "none"), ("AGENT_MEMORY_LIMIT", "12q"), ("REDIS_URL", "http://x"),
     ("OPENAI_API_KEY", "two words"),
   ])

@@ -68,6 +68,36 @@ def test_the_text_of_the_deltas_is_the_text_of_the_finished_items(daemon, client
     assert texts and texts == finished
 
 
+EVENT_FIELDS = {
+    "conversation_message": """message_id session_id role message_type content stream_event_type stream_sequence
+        event_data tool_calls tool_outputs handoffs usage_input_tokens usage_output_tokens usage_total_tokens agent
+        iteration token_usage patch_preview created_at""",
+    "diff_created": "diff_id commit_message session_id git_commit",
+    "debug_iteration": """iteration patch_content patch_description evaluator_approved evaluator_reasoning
+        evaluator_feedback""",
+    "token_usage": "session_id message_id usage timestamp",
+    "code_changed": "project_id new_code trace_id",
+    "code_update": "content filename",
+}
+
+
+def test_events_have_the_fields_that_clients_expect_and_messages_shown_are_messages_kept(daemon, client, project, session):
+    with subscribed(daemon, f"project:{project['id']}") as socket:
+        result = vibe(client, session)
+        approve(client, result["diff_id"])
+        commit(client, result["diff_id"])
+        events = events_until(socket, "code_update")
+    assert all(set(event) == {"seq", "topic", "event", "data", "at"} for event in events)
+    for name, fields in EVENT_FIELDS.items():
+        found = [event["data"] for event in events if event["event"] == name]
+        assert found and all(set(fields.split()) <= set(data) for data in found), name
+    shown = [event["data"]["message_id"] for event in events if event["event"] == "conversation_message"]
+    assert shown == [message["id"] for message in client.get(f"/sessions/{session['id']}/messages").json()]
+    previews = [event["data"]["patch_preview"] for event in events if event["data"].get("patch_preview")]
+    patches = [event["data"]["patch_content"] for event in events if event["event"] == "debug_iteration"]
+    assert [preview.splitlines() for preview in previews] == [patch.splitlines()[:10] for patch in patches]
+
+
 def test_a_project_has_the_fields_that_clients_expect(client, project):
     assert {key: type(value) for key, value in project.items()} == {
         key: str for key in ["id", "name", "slug", "repository_path", "current_code", "current_commit",
@@ -182,8 +212,8 @@ def test_it_is_the_agent_that_the_conversation_spoke_of(client, project, session
     commit(client, first["diff_id"])
     second = vibe(client, session, "Make it speak Spanish")
     added = [line for line in second["patch"].splitlines() if line.startswith("+") and not line.startswith("+++")]
-    assert added and not any("Agent(" in line for line in added)
-    assert any("Spanish" in line for line in added)
+    assert any("Spanish" in line for line in added) and not any("Agent(" in line for line in added)
+    assert "triage_agent" in second["diff"] and second["diff"].count("Agent(") == 1
     preview = client.get(f"/diffs/{second['diff_id']}/preview").json()["preview_code"]
     assert preview.count("Agent(") == 1
     approve(client, second["diff_id"])

@@ -70,6 +70,13 @@ def test_a_conversation_goes_on_after_the_agents_sdk_added_to_it(client, session
     assert items(session)[before:before + 2] == added and len(items(session)) > before + 2
 
 
+def test_what_was_proposed_and_is_not_yet_committed_can_be_spoken_of(client, session):
+    vibe(client, session, "Create a triage agent")
+    second = vibe(client, session, "Make it speak Spanish")
+    assert second["diff"], second["content"]
+    assert "triage_agent" in second["diff"] and second["diff"].count("Agent(") == 1
+
+
 def test_the_evaluator_has_a_memory_of_its_own_until_the_commit(client, session):
     result = vibe(client, session)
     evaluator = session["openai_session_key"] + "_evaluator"

@@ -68,7 +68,8 @@ import Testing
   @Test func `sees commits of other tools, and keeps files that were edited by hand`() async throws {
     try await Self.withCommit { repository, first in
       _ = try Shell.run(
-        "cd '\(repository.path)' && echo two > c.txt && git add c.txt && git -c user.name=x -c user.email=x@y commit -qm two")
+        "cd '\(repository.path)' && echo two > c.txt && git add c.txt && git -c user.name=x -c user.email=x@y commit -qm two"
+      )
       let head = try await repository.head().commit
       #expect(head != first)
       let second = try #require(head)
@@ -82,11 +83,12 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    (["a.txt": "one\nmore\n"], ["dir/b.txt": "b2\n"], true), (["a.txt": "ours\n"], ["a.txt": "theirs\n"], false),
-    (["a.txt": nil], ["a.txt": "theirs\n"], false), (["a.txt": "same\n"], ["a.txt": "same\n"], true),
-    (["n.txt": "1\n"], ["n.txt": "2\n"], false),
-  ] as [([String: String?], [String: String?], Bool)])
+  @Test(
+    arguments: [
+      (["a.txt": "one\nmore\n"], ["dir/b.txt": "b2\n"], true), (["a.txt": "ours\n"], ["a.txt": "theirs\n"], false),
+      (["a.txt": nil], ["a.txt": "theirs\n"], false), (["a.txt": "same\n"], ["a.txt": "same\n"], true),
+      (["n.txt": "1\n"], ["n.txt": "2\n"], false),
+    ] as [([String: String?], [String: String?], Bool)])
   func `merges as git does`(ours: [String: String?], theirs: [String: String?], isClean: Bool) async throws {
     try await Self.withCommit { repository, base in
       let left = try await Self.commit(ours, on: base, in: repository)
@@ -118,8 +120,10 @@ import Testing
     var generator = SystemRandomNumberGenerator()
     try await Patches.withRepository { repository, tree in
       for _ in 0..<100 {
-        let old = (0..<Int.random(in: 0...30, using: &generator)).map { _ in "line \(Int.random(in: 0...9))\n" }.joined()
-        let new = (0..<Int.random(in: 0...30, using: &generator)).map { _ in "line \(Int.random(in: 0...9))\n" }.joined()
+        let old = (0..<Int.random(in: 0...30, using: &generator)).map { _ in "line \(Int.random(in: 0...9))\n" }
+          .joined()
+        let new = (0..<Int.random(in: 0...30, using: &generator)).map { _ in "line \(Int.random(in: 0...9))\n" }
+          .joined()
         let diff = try TextDiff.unified(old: old, new: new, path: "t.txt")
         guard old != new else {
           #expect(diff.isEmpty)

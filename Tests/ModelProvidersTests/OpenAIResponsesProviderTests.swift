@@ -45,7 +45,9 @@ import Testing
       .ok, fields: HeaderFields([("content-type", "text/event-stream")]),
       body: .stream { writer in
         let bytes = Array(text.utf8)
-        for start in stride(from: 0, to: bytes.count, by: 7) { try await writer.write(Array(bytes[start..<min(start + 7, bytes.count)])) }
+        for start in stride(from: 0, to: bytes.count, by: 7) {
+          try await writer.write(Array(bytes[start..<min(start + 7, bytes.count)]))
+        }
       })
   }
 
@@ -72,7 +74,8 @@ import Testing
       let provider = OpenAIResponsesProvider(
         baseURL: "http://127.0.0.1:\(port)/v1/", key: Secret("sk-secret"), transport: try wrap(network), retry: retry)
       do {
-        let request = ModelRequest(model: "gpt-5", instructions: "Be brief.", input: [["role": "user", "content": "Hi"]])
+        let request = ModelRequest(
+          model: "gpt-5", instructions: "Be brief.", input: [["role": "user", "content": "Hi"]])
         return Result<ModelResponse, any Error>.success(
           try await provider.respond(to: request) { event in events.withLock { $0.append(event) } })
       } catch {
@@ -142,7 +145,9 @@ import Testing
     #expect(ran.requests == 1)
   }
 
-  @Test(arguments: ["<html>oops</html>", "data: {broken\n\n", "data: [1,2]\n\n", "", "data: {\"type\":\"response.completed\"}\n\n"])
+  @Test(arguments: [
+    "<html>oops</html>", "data: {broken\n\n", "data: [1,2]\n\n", "", "data: {\"type\":\"response.completed\"}\n\n",
+  ])
   func `survives nonsense`(text: String) async throws {
     let ran = try await Self.ask([Self.stream(text)])
     #expect(throws: ModelError.self) { try ran.result.get() }
@@ -162,7 +167,9 @@ import Testing
   @Test func `replays what was recorded, byte for byte, and nothing else`() async throws {
     try await withTemporaryFolder { folder in
       let path = folder.path
-      let recorded = try await Self.ask([Self.stream(Self.events.joined())]) { try RecordingTransport($0, folder: path) }
+      let recorded = try await Self.ask([Self.stream(Self.events.joined())]) {
+        try RecordingTransport($0, folder: path)
+      }
       let replayed = try await Self.ask([Self.failure(.internalServerError)]) { _ in ReplayTransport(folder: path) }
       #expect(replayed.requests == 0)
       #expect(replayed.events == recorded.events)

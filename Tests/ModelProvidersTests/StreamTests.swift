@@ -5,8 +5,10 @@ import Testing
   @Test(arguments: [
     ("data: a\n\n", [["message", "a"]]), ("event: x\ndata: a\ndata: b\n\n", [["x", "a\nb"]]),
     ("data:a\r\n\r\ndata:b\r\r", [["message", "a"], ["message", "b"]]), (": comment\n\n", []), ("event: x\n\n", []),
-    ("\u{FEFF}data: a\n\n", [["message", "a"]]), ("data\n\n", [["message", ""]]), ("data:  a\n\n", [["message", " a"]]),
-    ("id: 7\nretry: 10\ndata: a\n\n", [["message", "a"]]), ("data: unfinished", []), ("data: a\nnonsense\n\n", [["message", "a"]]),
+    ("\u{FEFF}data: a\n\n", [["message", "a"]]), ("data\n\n", [["message", ""]]),
+    ("data:  a\n\n", [["message", " a"]]),
+    ("id: 7\nretry: 10\ndata: a\n\n", [["message", "a"]]), ("data: unfinished", []),
+    ("data: a\nnonsense\n\n", [["message", "a"]]),
   ])
   func `are taken apart at every split`(text: String, wanted: [[String]]) {
     let bytes = Array(text.utf8)

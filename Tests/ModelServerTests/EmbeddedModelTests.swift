@@ -79,7 +79,8 @@ import Testing
   @Test func `refuses what is no request`() async throws {
     let answer = try await withServer(ModelServer().router) { port in
       let client = try RawClient(port: port)
-      try await client.send("POST /v1/responses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\n{x}")
+      try await client.send(
+        "POST /v1/responses HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\n{x}")
       return String(decoding: try await client.readToEnd(), as: UTF8.self)
     }
     #expect(answer.hasPrefix("HTTP/1.1 400 "))

@@ -10,7 +10,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "", "x = 1\n", "def f():\r\n    return 1\r\n", "\u{FEFF}x = 1\n", "s = 'héllo 😀'\n", "async def f():\n    await g()\n",
+    "", "x = 1\n", "def f():\r\n    return 1\r\n", "\u{FEFF}x = 1\n", "s = 'héllo 😀'\n",
+    "async def f():\n    await g()\n",
     "# only a comment", "x = 1 # no line end", "if True:\n\tx = 1\n",
   ])
   func `takes what Python takes`(source: String) async throws {
@@ -20,7 +21,8 @@ import Testing
 
   @Test(arguments: [
     ("def f(:\n    pass\n", "SyntaxError", 1), ("x = 1\n  y = 2\n", "IndentationError", 2),
-    ("if True:\n\tx = 1\n        y = 2\n", "TabError", 3), ("print 'x'\n", "SyntaxError", 1), ("return 1\n", "SyntaxError", 1),
+    ("if True:\n\tx = 1\n        y = 2\n", "TabError", 3), ("print 'x'\n", "SyntaxError", 1),
+    ("return 1\n", "SyntaxError", 1),
     ("x = 'unterminated\n", "SyntaxError", 1), ("await f()\n", "SyntaxError", 1), ("x = 1\n\u{0}", "SyntaxError", nil),
   ])
   func `refuses in the compiler's words`(source: String, type: String, line: Int?) async throws {

@@ -15,7 +15,9 @@ import Testing
   }
 
   @Test func `sees only the environment and descriptors it was given`() throws {
-    let child = try Self.python("read x; echo $(env | grep -v -e ^PWD -e ^SHLVL -e ^_ -e ^OLDPWD | tr '\\n' ' ') $(ls /proc/self/fd | tr '\\n' ' ')")
+    let child = try Self.python(
+      "read x; echo $(env | grep -v -e ^PWD -e ^SHLVL -e ^_ -e ^OLDPWD | tr '\\n' ' ') $(ls /proc/self/fd | tr '\\n' ' ')"
+    )
     let answer = try child.exchange([], timeout: .seconds(5), limit: 1000)
     let text = String(decoding: answer, as: UTF8.self)
     // ls opens the folder itself as descriptor 3.

@@ -18,7 +18,8 @@ import Testing
     router.add(.get, "/items/special") { _ in .json("special") }
     router.add(.get, "/tree/{path...}") { request in .json(.string(request.parameters["path"] ?? "")) }
     router.add(.get, "/stream") { _ in
-      Response(.ok, body: .stream { writer in for part in ["one", "two"] { try await writer.write(Array(part.utf8)) } })
+      Response(
+        .ok, body: .stream { writer in for part in ["one", "two"] { try await writer.write(Array(part.utf8)) } })
     }
     router.add(.get, "/fails") { _ in throw SystemError(code: 5, operation: "reveal /etc/secret") }
     return router
@@ -50,7 +51,8 @@ import Testing
 
   @Test(arguments: [
     ("GET", "/nothing", "404 Not Found"), ("DELETE", "/hello", "405 Method Not Allowed"), ("GET", "/items/%zz", "400"),
-    ("GET", "/items/%00", "400"), ("OPTIONS", "/hello", "204 No Content"), ("GET", "/items", "404"), ("GET", "/tree/", "404"),
+    ("GET", "/items/%00", "400"), ("OPTIONS", "/hello", "204 No Content"), ("GET", "/items", "404"),
+    ("GET", "/tree/", "404"),
   ])
   func `refuses what it does not serve`(method: String, target: String, status: String) async throws {
     let answer = try await Self.ask(Self.get(target, method: method))
@@ -84,7 +86,8 @@ import Testing
   }
 
   @Test(arguments: [
-    "Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: x\r\n\r\n",
+    "Content-Length: 5\r\n\r\nhello",
+    "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nTrailer: x\r\n\r\n",
     "Content-Length: 5\r\nExpect: 100-continue\r\n\r\nhello",
   ])
   func `reads bodies`(rest: String) async throws {
@@ -119,8 +122,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("GET /hello HTTP/1.1\r\n\r\n", "400"), ("GET /hello HTTP/2.0\r\nHost: a\r\n\r\n", "505"), ("garbage\r\n\r\n", "400"),
-    ("GET /hello HTTP/1.1\nHost: a\n\n", "400"), ("GET /\(String(repeating: "x", count: 9000)) HTTP/1.1\r\n\r\n", "414"),
+    ("GET /hello HTTP/1.1\r\n\r\n", "400"), ("GET /hello HTTP/2.0\r\nHost: a\r\n\r\n", "505"),
+    ("garbage\r\n\r\n", "400"),
+    ("GET /hello HTTP/1.1\nHost: a\n\n", "400"),
+    ("GET /\(String(repeating: "x", count: 9000)) HTTP/1.1\r\n\r\n", "414"),
     ("GET / HTTP/1.1\r\nHost: a\r\nX: \(String(repeating: "x", count: 40_000))\r\n\r\n", "431"),
     ("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400"),
   ])

@@ -13,7 +13,8 @@ package func withServer<T: Sendable>(
 }
 
 /// Runs this server while `body` runs, and stops it afterwards.
-package func withServer<T: Sendable>(_ server: HTTPServer, _ body: @Sendable (Int) async throws -> T) async throws -> T {
+package func withServer<T: Sendable>(_ server: HTTPServer, _ body: @Sendable (Int) async throws -> T) async throws -> T
+{
   try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask { await server.run() }
     do {

@@ -1,16 +1,17 @@
-"""The peer of `scripts/bench http`: the same two routes by FastAPI, SQLAlchemy and uvicorn."""
-import os
-import uuid
+"""The FastAPI peer of scripts/bench: GET /health and GET /projects from the database x.db in the working folder.
+
+A new database gets the projects of projects.json, an answer of the daemon to GET /projects.
+"""
+import json
+import pathlib
+from collections.abc import Iterator
 from datetime import datetime, timezone
-from typing import Optional
+from typing import Annotated, Optional
 
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import String, Text, create_engine, func, select, text
+from sqlalchemy import Text, create_engine, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
-
-engine = create_engine(f"sqlite:///{os.environ['PEER_DATABASE']}", connect_args={"check_same_thread": False})
-sessions = sessionmaker(engine)
 
 
 class Base(DeclarativeBase):
@@ -19,19 +20,21 @@ class Base(DeclarativeBase):
 
 class Project(Base):
     __tablename__ = "projects"
-    id: Mapped[str] = mapped_column(String, primary_key=True)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
     name: Mapped[str]
-    slug: Mapped[str] = mapped_column(String, unique=True)
+    slug: Mapped[str] = mapped_column(unique=True)
     repository_path: Mapped[Optional[str]]
     current_code: Mapped[Optional[str]] = mapped_column(Text)
     current_commit: Mapped[Optional[str]]
     current_branch: Mapped[str]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
 
 
 class ProjectAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
+
     id: str
     name: str
     slug: str
@@ -43,29 +46,31 @@ class ProjectAnswer(BaseModel):
     updated_at: datetime
 
 
-Base.metadata.create_all(engine)
-with sessions() as session, open(os.environ["PEER_CODE"], encoding="utf-8") as code:
-    source = code.read()
-    session.add_all(
-        Project(
-            id=str(uuid.uuid4()), name=f"Bench project {n}", slug=f"bench-project-{n}", current_code=source,
-            repository_path=f"media/projects/bench-project-{n}", current_commit=uuid.uuid4().hex, current_branch="main")
-        for n in range(50))
-    session.commit()
+def prepare_database() -> None:
+    is_new = not pathlib.Path("x.db").exists()
+    Base.metadata.create_all(engine)
+    if is_new:
+        projects = [ProjectAnswer(**fields) for fields in json.loads(pathlib.Path("projects.json").read_bytes())]
+        with Sessions.begin() as session:
+            session.add_all(Project(**project.model_dump()) for project in projects)
 
+
+engine = create_engine("sqlite:///x.db", connect_args={"check_same_thread": False})
+Sessions = sessionmaker(engine)
+prepare_database()
 app = FastAPI()
 
 
-def database():
-    session = sessions()
-    try:
+def open_session() -> Iterator[Session]:
+    with Sessions() as session:
         yield session
-    finally:
-        session.close()
+
+
+DatabaseSession = Annotated[Session, Depends(open_session)]
 
 
 @app.get("/health")
-def health(session: Session = Depends(database)):
+def health(session: DatabaseSession) -> dict[str, str]:
     session.execute(text("SELECT 1"))
     return {
         "status": "healthy", "timestamp": datetime.now(timezone.utc).isoformat(), "version": "1.0.0",
@@ -75,5 +80,5 @@ def health(session: Session = Depends(database)):
 
 
 @app.get("/projects", response_model=list[ProjectAnswer])
-def projects(session: Session = Depends(database)):
+def list_projects(session: DatabaseSession):
     return session.scalars(select(Project).order_by(Project.created_at.desc())).all()

@@ -8,7 +8,9 @@ package import Store
 
 /// Projects: a row each, and a git repository at `MEDIA_PATH/projects/SLUG`.
 package final class ProjectService: Sendable {
+  /// The way into the database.
   package let journal: Journal
+  /// The repositories in use.
   package let repositories: RepositoryPool
   /// Held while a repository is written.
   package let locks = KeyedLock()
