@@ -64,7 +64,9 @@ extension HTTPConnection {
     appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code)
     try await flush()
     guard head.method != .head else { return isKeepAlive }
-    try await runStream(body, isChunked: isChunked)
+    do { try await runStream(body, isChunked: isChunked) } catch ConnectionError.stopping {
+      // The server stops: what was streamed so far ends as a whole message, and its reader comes back for the rest.
+    }
     if isChunked { ResponseEncoder.lastChunk(into: &outbound) }
     try await flush()
     return isKeepAlive && !isDraining

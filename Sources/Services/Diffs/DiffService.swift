@@ -13,6 +13,7 @@ package struct DiffService: Sendable {
   let projects: ProjectService
   let journal: Journal
   let logger: Logger
+  private let labels = LabelledHeads()
 
   /// Diffs of these projects.
   package init(projects: ProjectService, logger: Logger) {
@@ -23,24 +24,39 @@ package struct DiffService: Sendable {
 
   /// A diff.
   package func diff(_ id: String) async throws -> DiffRecord {
+    let diff = try await stored(id)
+    return try await bringLabels(of: diff.projectId) ? try await stored(id) : diff
+  }
+
+  private func stored(_ id: String) async throws -> DiffRecord {
     guard let diff = try await journal.store.read({ db in try db.diff(id: id) }) else {
       throw ServiceError(.notFound, "Diff not found")
     }
     return diff
   }
 
+  /// Labels a project's pending diffs anew when another tool has moved its head; true when it did.
+  private func bringLabels(of project: String) async throws -> Bool {
+    let head = try await projects.project(project).currentCommit
+    guard labels.isNew(head, of: project) else { return false }
+    try await relabel(project: project)
+    labels.put(head, of: project)
+    return true
+  }
+
   /// The diffs of a project, newest first; of one status when it is given.
   package func diffs(project id: String, status: String?) async throws -> [DiffRecord] {
-    _ = try await projects.project(id)
+    _ = try await bringLabels(of: id)
     return try await journal.store.read { db in try db.diffs(ofProject: id, status: status) }
   }
 
   /// The diffs of a session, newest first.
   package func diffs(session id: String, status: String?) async throws -> [DiffRecord] {
-    try await journal.store.read { db in
-      guard try db.session(id: id) != nil else { throw ServiceError(.notFound, "Session not found") }
-      return try db.diffs(ofSession: id, status: status)
+    guard let session = try await journal.store.read({ db in try db.session(id: id) }) else {
+      throw ServiceError(.notFound, "Session not found")
     }
+    _ = try await bringLabels(of: session.projectId)
+    return try await journal.store.read { db in try db.diffs(ofSession: id, status: status) }
   }
 
   /// The code before and after, of the entry file and of each file, without changing anything.
