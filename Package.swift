@@ -103,6 +103,8 @@ let package = Package(
     tests("WebSocketTests", ["WebSocket", "HTTP"]),
     tests("PlatformTests", ["Platform"]),
     tests("ServerTests", ["Server", "HTTP", "JSON", "WebSocket", httpTypes]),
+    tests("StoreTests", ["Store", grdb]),
+    tests("EventLogTests", ["EventLog", "Store", "JSON", grdb, logging]),
     tests("GitTests", ["Git"]),
     tests("SandboxTests", ["Sandbox"]),
     tests("PythonSourceTests", ["PythonSource"]),

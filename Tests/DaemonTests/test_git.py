@@ -39,7 +39,8 @@ def test_any_name_gives_a_safe_slug(client, daemon, name, slug):
 
 
 def test_the_second_project_of_a_name_gets_a_number(client):
-    assert [make_project(client, "My Project")["slug"] for _ in range(3)] == ["my-project", "my-project-1", "my-project-2"]
+    slugs = [make_project(client, "My Project")["slug"] for _ in range(3)]
+    assert slugs == ["my-project", "my-project-1", "my-project-2"]
 
 
 def test_many_projects_of_one_name_at_once_all_succeed_with_slugs_of_their_own(client, daemon):

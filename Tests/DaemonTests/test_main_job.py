@@ -13,13 +13,13 @@ from conftest import approve, commit, events_until, git, make_project, make_sess
 SHA = re.compile(r"[0-9a-f]{40}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-MESSAGE_FIELDS = """id session_id role message_type input new_items final_output final_output_typed last_agent tool_calls
-    tool_outputs handoffs usage_input_tokens usage_output_tokens usage_total_tokens usage_cached_tokens
+MESSAGE_FIELDS = """id session_id role message_type input new_items final_output final_output_typed last_agent
+    tool_calls tool_outputs handoffs usage_input_tokens usage_output_tokens usage_total_tokens usage_cached_tokens
     usage_reasoning_tokens stream_event_type stream_sequence event_data content iteration openai_response token_usage
     diff_id last_response_id created_at updated_at""".split()
 DIFF_FIELDS = """id session_id project_id base_commit target_branch diff_content status test_results tests_run_at
-    vibecoder_prompt evaluator_reasoning commit_message human_feedback committed_sha parent_diff_id created_at updated_at
-    merge_status""".split()
+    vibecoder_prompt evaluator_reasoning commit_message human_feedback committed_sha parent_diff_id created_at
+    updated_at merge_status""".split()
 
 
 def in_background(work):
@@ -81,7 +81,7 @@ EVENT_FIELDS = {
 }
 
 
-def test_events_have_the_fields_that_clients_expect_and_messages_shown_are_messages_kept(daemon, client, project, session):
+def test_events_have_the_fields_that_clients_expect_and_messages_shown_are_kept(daemon, client, project, session):
     with subscribed(daemon, f"project:{project['id']}") as socket:
         result = vibe(client, session)
         approve(client, result["diff_id"])
