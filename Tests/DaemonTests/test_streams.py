@@ -1,4 +1,4 @@
-"""The event log over server-sent events and WebSocket: nothing is lost, nothing comes twice, nobody waits for others."""
+"""The event log over server-sent events and WebSocket: nothing is lost or comes twice, and nobody waits for others."""
 
 import contextlib
 import json
