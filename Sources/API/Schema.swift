@@ -96,18 +96,7 @@ extension Schema {
     func fault(_ type: String, _ message: String) { errors.append(.init(location, message, type: type)) }
     switch self {
     case .string(let minimum, let maximum, let values):
-      guard let text = value.string else {
-        fault("string_type", "Input should be a valid string")
-        return value
-      }
-      let count = text.unicodeScalars.count
-      if count < minimum { fault("string_too_short", "String should have at least \(Self.characters(minimum))") }
-      if let maximum, count > maximum {
-        fault("string_too_long", "String should have at most \(Self.characters(maximum))")
-      }
-      if let values, !values.contains(text) {
-        fault("enum", "Input should be " + values.map { "'\($0)'" }.joined(separator: " or "))
-      }
+      if let (type, message) = Self.fault(in: value, minimum, maximum, values) { fault(type, message) }
     case .integer(let minimum, let maximum):
       guard let number = value.integer else {
         fault("int_type", "Input should be a valid integer")
@@ -135,6 +124,18 @@ extension Schema {
     case .reference, .any: break
     }
     return value
+  }
+
+  /// What is wrong with a value that must be text.
+  private static func fault(
+    in value: JSONValue, _ minimum: Int, _ maximum: Int?, _ values: [String]?
+  ) -> (type: String, message: String)? {
+    guard let text = value.string else { return ("string_type", "Input should be a valid string") }
+    let count = text.unicodeScalars.count
+    if count < minimum { return ("string_too_short", "String should have at least \(characters(minimum))") }
+    if let maximum, count > maximum { return ("string_too_long", "String should have at most \(characters(maximum))") }
+    guard let values, !values.contains(text) else { return nil }
+    return ("enum", "Input should be " + values.map { "'\($0)'" }.joined(separator: " or "))
   }
 
   private static func characters(_ count: Int) -> String { count == 1 ? "1 character" : "\(count) characters" }

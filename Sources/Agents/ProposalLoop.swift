@@ -37,6 +37,9 @@ package struct ProposalLoop: Sendable {
       state.lastResponse = response
       state.record(response.items)
       guard let call = response.toolCalls.first else {
+        guard !response.text.isEmpty else {
+          throw ModelError(.failed, "the model answered nothing: ask again, or in other words", isRetryable: false)
+        }
         guard let feedback = state.feedback else { return state.outcome(.answer(response.text)) }
         // Words instead of a better patch: ask once more for one.
         state.iteration += 1

@@ -5,7 +5,9 @@ import Platform
 
 /// Writes log lines to standard error: for a person on a terminal, otherwise one JSON object a line.
 package struct LineLogHandler: LogHandler {
+  /// What stands in every line.
   package var metadata: Logger.Metadata = [:]
+  /// Lines below it are not written.
   package var logLevel: Logger.Level
   private let label: String
   private let isTerminal: Bool
@@ -17,11 +19,13 @@ package struct LineLogHandler: LogHandler {
     self.isTerminal = isTerminal
   }
 
+  /// One entry of `metadata`.
   package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
     set { metadata[key] = newValue }
   }
 
+  /// Writes one line.
   package func log(event: LogEvent) {
     let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
     let time = Timestamp.now.text

@@ -26,6 +26,7 @@ package struct RecordingTransport: ModelTransport {
     try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
   }
 
+  /// Passes a request on; the exchange is written when its answer has been read to the end.
   package func send(_ request: TransportRequest) async throws -> TransportResponse {
     let name = Cassette.name(of: request)
     let file = folder.appending(path: "\(name)-\(counter.next(name)).json")
@@ -54,6 +55,7 @@ package struct ReplayTransport: ModelTransport {
   /// Replays a folder that `RecordingTransport` wrote.
   package init(folder: String) { self.folder = URL(fileURLWithPath: folder) }
 
+  /// Answers from the next cassette of the request.
   package func send(_ request: TransportRequest) async throws -> TransportResponse {
     let name = Cassette.name(of: request)
     let file = "\(name)-\(counter.next(name)).json"

@@ -26,6 +26,7 @@ package struct NetworkTransport: ModelTransport {
     try? await client.shutdown()
   }
 
+  /// Sends a request; the body of the answer is pulled by its reader.
   package func send(_ request: TransportRequest) async throws -> TransportResponse {
     var outgoing = HTTPClientRequest(url: request.url)
     outgoing.method = .POST

@@ -20,13 +20,24 @@ package struct OpenAIResponsesProvider: ModelProvider {
     self.retry = retry
   }
 
+  /// Asks by `POST /responses` with `stream: true`, again as the policy says.
   package func respond(
     to request: ModelRequest, onEvent: @Sendable (ModelEvent) async throws -> Void
   ) async throws -> ModelResponse {
     let outgoing = TransportRequest(
       url: baseURL + "/responses", fields: [("accept", "text/event-stream")],
       authorization: ("authorization", Secret("Bearer \(key.revealed)")), body: Self.body(of: request).encodedBytes)
-    return try await retry.run(onEvent: onEvent) { try await ask(outgoing, onEvent: onEvent) }
+    return try await retry.run(onEvent: onEvent) {
+      do { return try await ask(outgoing, onEvent: onEvent) } catch let error as ModelError { throw redacted(error) }
+    }
+  }
+
+  /// An error without the key, which some providers repeat in theirs.
+  private func redacted(_ error: ModelError) -> ModelError {
+    guard !key.revealed.isEmpty, error.message.contains(key.revealed) else { return error }
+    return ModelError(
+      error.code, error.message.replacing(key.revealed, with: key.description), status: error.status,
+      retryAfter: error.retryAfter, isRetryable: error.isRetryable)
   }
 
   private func ask(

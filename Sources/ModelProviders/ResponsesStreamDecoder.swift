@@ -69,12 +69,23 @@ struct ResponsesStreamDecoder: Sendable {
     return ModelError(.failed, "the model failed: \(message.prefix(500))", isRetryable: isRetryable)
   }
 
+  /// Whether an item can be shown and sent back: a call without a name or an id could never be answered.
+  private static func isWellFormed(_ item: JSONValue) -> Bool {
+    guard let type = item["type"]?.string else { return false }
+    guard type == "function_call" else { return true }
+    return item["call_id"]?.string?.isEmpty == false && item["name"]?.string?.isEmpty == false
+      && item["arguments"]?.string != nil
+  }
+
   /// A response object as the provider-neutral answer.
   static func answer(from response: JSONValue, latency: Duration) throws(ModelError) -> ModelResponse {
     guard let items = response["output"]?.array else {
       throw ModelError(.malformed, "the model's response has no output", isRetryable: true)
     }
     if let status = response["status"]?.string, status != "completed" { throw failure(["response": response]) }
+    guard items.allSatisfy(isWellFormed) else {
+      throw ModelError(.malformed, "the model's response has an item that is none", isRetryable: true)
+    }
     var usage = TokenUsage()
     usage.input = response["usage"]?["input_tokens"]?.integer ?? 0
     usage.cached = response["usage"]?["input_tokens_details"]?["cached_tokens"]?.integer ?? 0

@@ -1,3 +1,5 @@
+import Foundation
+
 /// When and how often a request to a provider is sent again, as the official clients do it: 408, 409, 429, 500 and
 /// above, and connections that break; twice as long a pause each time, with jitter, or what the provider asks for.
 package struct RetryPolicy: Sendable {
@@ -47,14 +49,16 @@ package struct RetryPolicy: Sendable {
     }
   }
 
-  /// The pause that an answer asks for: `retry-after-ms`, else `retry-after` in seconds.
+  /// The pause that an answer asks for: `retry-after-ms`, else `retry-after` in seconds or as a date.
   static func retryAfter(of response: TransportResponse) -> Duration? {
     if let text = response.field("retry-after-ms"), let value = Double(text), value >= 0, value < 1e9 {
       return .milliseconds(value)
     }
-    if let text = response.field("retry-after"), let value = Double(text), value >= 0, value < 1e6 {
-      return .seconds(value)
-    }
-    return nil
+    guard let text = response.field("retry-after") else { return nil }
+    if let value = Double(text) { return value >= 0 && value < 1e6 ? .seconds(value) : nil }
+    let format = DateFormatter()
+    format.locale = Locale(identifier: "en_US_POSIX")
+    format.dateFormat = "EEE, dd MMM yyyy HH:mm:ss zzz"
+    return format.date(from: text).map { .seconds(max(0, $0.timeIntervalSinceNow)) }
   }
 }

@@ -73,6 +73,9 @@ struct AgentSource {
     return true
   }
 
+  /// Whether there is an agent of that name.
+  func has(_ name: String) -> Bool { find(name) != nil }
+
   private func find(_ name: String) -> Definition? {
     let wanted = Self.short(name).lowercased()
     return agents.first { $0.name.lowercased() == wanted }

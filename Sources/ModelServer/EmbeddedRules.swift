@@ -28,7 +28,9 @@ enum EmbeddedRules {
     let question = texts.last { $0.contains("User request: ") } ?? last
     let (files, request) = split(question)
     let earlier = texts.filter { $0 != question }
-    return propose(request, files: files, earlier: earlier)
+    let proposals = items.filter { $0["type"]?.string == "function_call" && $0["name"]?.string == "submit_patch" }
+      .compactMap { ($0["arguments"]?.string).flatMap { try? JSONParser.parse($0) }?["patch"]?.string }
+    return propose(request, files: files, earlier: earlier, proposals: proposals)
   }
 
   private static func text(of item: JSONValue) -> String {
@@ -73,12 +75,18 @@ enum EmbeddedRules {
   }
 
   private static func propose(
-    _ request: String, files: [(path: String, text: String)], earlier: [String]
+    _ request: String, files: [(path: String, text: String)], earlier: [String], proposals: [String]
   ) -> ResponsesAnswer.Output {
     let file = files.first { $0.text.contains("Agent(") } ?? files.first ?? ("agents.py", "")
     var source = AgentSource(file.text)
-    let names = source.agents.map(\.name)
-    let instruction = Instruction(request, knownAgents: names, earlier: earlier)
+    var names = source.agents.map(\.name)
+    var instruction = Instruction(request, knownAgents: names, earlier: earlier)
+    // An agent that was proposed and is not committed yet can be spoken of: the new patch makes it as it is to be.
+    if let subject = instruction.subject, !source.has(subject), let proposed = proposed(file, proposals) {
+      let known = proposed.agents.map(\.name)
+      let again = Instruction(request, knownAgents: known, earlier: earlier)
+      if let subject = again.subject, proposed.has(subject) { (source, names, instruction) = (proposed, known, again) }
+    }
     let description: String
     switch instruction {
     case .create(let name):
@@ -112,7 +120,20 @@ enum EmbeddedRules {
     return .call(name: "submit_patch", arguments: arguments.encodedText)
   }
 
+  /// The file as the last proposal that fits it would make it.
+  private static func proposed(_ file: (path: String, text: String), _ proposals: [String]) -> AgentSource? {
+    for patch in proposals.reversed() {
+      // A proposal on an older state of the file is passed over.
+      if let text = (try? TextPatch.apply(patch, to: [file.path: file.text]))?[file.path] ?? nil {
+        return AgentSource(text)
+      }
+    }
+    return nil
+  }
+
   private static func noAgent(_ name: String, _ names: [String]) -> String {
-    "There is no agent named \(name); there are: \(names.joined(separator: ", "))."
+    names.isEmpty
+      ? "There are no agents yet: ask me to create one."
+      : "There is no agent named \(name); there are: \(names.joined(separator: ", "))."
   }
 }

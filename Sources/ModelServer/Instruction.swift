@@ -15,7 +15,7 @@ enum Instruction: Hashable {
     func agent(_ words: Substring) -> String {
       let name = Self.name(words)
       guard ["it", "this", "that", "this one"].contains(name.lowercased()) else { return name }
-      let spoken = earlier.reversed().lazy.compactMap(Self.subject).first { subject in
+      let spoken = earlier.reversed().lazy.compactMap(Self.spokenOf).first { subject in
         knownAgents.contains { $0.lowercased() == subject.lowercased() }
       }
       return spoken ?? knownAgents.last ?? name
@@ -41,6 +41,14 @@ enum Instruction: Hashable {
     }
   }
 
+  /// The agent that must be there for it to be done.
+  var subject: String? {
+    switch self {
+    case .rename(let name, to: _), .instruct(let name, _), .speak(let name, _): name
+    case .create, .question, .unknown: nil
+    }
+  }
+
   /// The name in "create a NAME agent" or "add an agent called NAME".
   private static func created(_ text: String) -> String? {
     let verbs = /(?i)\b(?:create|add|make|build|write|define|introduce)\b/
@@ -52,7 +60,7 @@ enum Instruction: Hashable {
   }
 
   /// The agent that a request speaks of.
-  private static func subject(_ text: String) -> String? {
+  private static func spokenOf(_ text: String) -> String? {
     switch Instruction(text, knownAgents: [], earlier: []) {
     case .create(let name), .rename(_, to: let name), .instruct(let name, _), .speak(let name, _): name
     case .question, .unknown: nil

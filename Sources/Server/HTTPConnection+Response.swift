@@ -62,8 +62,9 @@ extension HTTPConnection {
     ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
     if isChunked { ResponseEncoder.field("transfer-encoding", "chunked", into: &outbound) }
     appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code)
-    try await flush()
     guard head.method != .head else { return isKeepAlive }
+    // The head goes out with the first bytes of the body: what the body begins with, such as a subscription, has
+    // begun when the client sees the answer.
     do { try await runStream(body, isChunked: isChunked) } catch ConnectionError.stopping {
       // The server stops: what was streamed so far ends as a whole message, and its reader comes back for the rest.
     }

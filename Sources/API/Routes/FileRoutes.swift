@@ -11,9 +11,10 @@ enum FileRoutes {
   private static let reference = Route.Parameter(
     name: "ref", schema: .string(maximum: 40), about: "A commit; the head of the branch when left out.")
 
-  static func all(_ parts: WebAPI.Parts) -> [Route] {
-    let projects = parts.projects
-    return [
+  static func all(_ parts: WebAPI.Parts) -> [Route] { files(parts.projects) + history(parts.projects) }
+
+  private static func files(_ projects: ProjectService) -> [Route] {
+    [
       Route(
         method: .get, path: "/projects/{id}/files", id: "listFiles", area: "files",
         summary: "List the files at a commit",
@@ -36,6 +37,11 @@ enum FileRoutes {
           "mode": .string(found.file.mode.text), "size": .integer(found.file.content.count),
         ])
       },
+    ]
+  }
+
+  private static func history(_ projects: ProjectService) -> [Route] {
+    [
       Route(
         method: .get, path: "/projects/{id}/commits", id: "listCommits", area: "files",
         summary: "List the commits, newest first",

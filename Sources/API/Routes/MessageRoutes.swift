@@ -7,42 +7,48 @@ import Services
 /// Messages to the agents.
 enum MessageRoutes {
   static func all(_ parts: WebAPI.Parts) -> [Route] {
-    let (messages, sessions) = (parts.messages, parts.sessions)
-    return [
-      Route(
-        method: .post, path: "/sessions/{id}/messages", id: "sendMessage", area: "messages",
-        summary: "Ask the agents for a change or an answer",
-        about: """
-          Answers when the work has ended. With `Prefer: respond-async` it answers 202 at once; the work then shows in \
-          the events of the session. A message_id that was sent before is not worked on again: the answer is that of \
-          the first. The work goes on when the client goes away.
-          """,
-        body: .object([
-          .required("prompt", .string(maximum: 100_000), "What is wanted, in plain words."),
-          .optional("message_id", .string(minimum: 1, maximum: 128), "The client's own id, to send it only once."),
-        ]),
-        answers: [
-          .json(.ok, .reference("MessageResult"), "What came of it."),
-          .json(
-            .accepted, .object([.required("status", .string()), .required("message_id", .string())]), "It is stored."),
-        ], problems: [.conflict, .serviceUnavailable]
-      ) { call in
-        let submitted = try await messages.submit(
-          session: call.parameter("id"), prompt: call.body["prompt"]?.string ?? "",
-          messageID: call.body["message_id"]?.string)
-        guard call.request.head.fields.tokens(of: "prefer").contains("respond-async") else {
-          return .json(try await messages.result(of: submitted.messageID).json)
-        }
-        var response = Response.json(
-          [
-            "status": "processing", "message_id": .string(submitted.messageID),
-            "session_id": .string(call.parameter("id")),
-          ],
-          .accepted)
-        response.fields["location"] = "/messages/\(submitted.messageID)/result"
-        response.fields["preference-applied"] = "respond-async"
-        return response
-      },
+    [sending(parts.messages)] + following(parts.messages, parts.sessions)
+  }
+
+  private static func sending(_ messages: MessageService) -> Route {
+    Route(
+      method: .post, path: "/sessions/{id}/messages", id: "sendMessage", area: "messages",
+      summary: "Ask the agents for a change or an answer",
+      about: """
+        Answers when the work has ended. With `Prefer: respond-async` it answers 202 at once; the work then shows in \
+        the events of the session. A message_id that was sent before is not worked on again: the answer is that of \
+        the first. The work goes on when the client goes away.
+        """,
+      body: .object([
+        .required("prompt", .string(maximum: 100_000), "What is wanted, in plain words."),
+        .optional("message_id", .string(minimum: 1, maximum: 128), "The client's own id, to send it only once."),
+      ]),
+      answers: [
+        .json(.ok, .reference("MessageResult"), "What came of it."),
+        .json(
+          .accepted, .object([.required("status", .string()), .required("message_id", .string())]), "It is stored."),
+      ], problems: [.conflict, .serviceUnavailable]
+    ) { call in
+      let submitted = try await messages.submit(
+        session: call.parameter("id"), prompt: call.body["prompt"]?.string ?? "",
+        messageID: call.body["message_id"]?.string)
+      guard call.request.head.fields.tokens(of: "prefer").contains("respond-async") else {
+        return .json(try await messages.result(of: submitted.messageID).json)
+      }
+      var response = Response.json(
+        [
+          "status": "processing", "message_id": .string(submitted.messageID),
+          "session_id": .string(call.parameter("id")),
+        ],
+        .accepted)
+      response.fields["location"] = "/messages/\(submitted.messageID)/result"
+      response.fields["preference-applied"] = "respond-async"
+      return response
+    }
+  }
+
+  private static func following(_ messages: MessageService, _ sessions: SessionService) -> [Route] {
+    [
       Route(
         method: .post, path: "/sessions/{id}/cancel", id: "cancelSession", area: "messages",
         summary: "Stop the open work of a session",

@@ -10,9 +10,10 @@ enum ProjectRoutes {
   private static let name = Schema.Field.required(
     "name", .string(minimum: 1, maximum: ProjectService.nameLimit), "What people call the project.")
 
-  static func all(_ parts: WebAPI.Parts) -> [Route] {
-    let projects = parts.projects
-    return [
+  static func all(_ parts: WebAPI.Parts) -> [Route] { collection(parts.projects) + single(parts) }
+
+  private static func collection(_ projects: ProjectService) -> [Route] {
+    [
       Route(
         method: .get, path: "/projects", id: "listProjects", area: "projects",
         summary: "List the projects, newest first",
@@ -31,6 +32,12 @@ enum ProjectRoutes {
         response.fields["location"] = "/projects/\(project.id)"
         return response
       },
+    ]
+  }
+
+  private static func single(_ parts: WebAPI.Parts) -> [Route] {
+    let projects = parts.projects
+    return [
       Route(
         method: .get, path: "/projects/{id}", id: "getProject", area: "projects", summary: "Show a project",
         answers: [.json(.ok, .reference("Project"), "The project as its repository is now.")]

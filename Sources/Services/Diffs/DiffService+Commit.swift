@@ -68,6 +68,7 @@ extension DiffService {
     diff.updatedAt = Timestamp.now.text
     let project = try await projects.refresh(diff.projectId)
     let session = try await evaluatorSession(of: diff)
+    let entry = try await projects.entryFile(in: try await repository.tree(of: commit), of: repository)
     try await journal.append { [diff] db, events in
       try db.update(diff)
       events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
@@ -80,7 +81,8 @@ extension DiffService {
           ]))
       events.append(
         NewEvent(
-          "code_update", topics: diff.topics, data: ["content": JSONValue(project.currentCode), "filename": nil]))
+          "code_update", topics: diff.topics,
+          data: ["content": JSONValue(project.currentCode), "filename": JSONValue(entry?.path)]))
     }
     // What the evaluator remembers was about code that is committed now.
     if let session {
