@@ -1,5 +1,6 @@
 import CGit2
 import Glibc
+import Platform
 
 extension Repository {
   /// Makes a repository with a work tree, its branch, and no commit yet.
@@ -25,6 +26,56 @@ extension Repository {
         unsafe git_repository_config(&$0, repository)
       }
       try git("set \(name)") { unsafe git_config_set_string(configuration.pointer, name, value) }
+    }
+  }
+
+  /// Finishes a checkout that was cut short on the way from one tree to the next.
+  ///
+  /// Files that hold what either tree has, or are gone, are brought to the new tree; those that someone changed by hand
+  /// stay as they are. A lock that the dead process left is removed.
+  package func finishCheckout(from old: ObjectID, to new: ObjectID) throws {
+    _ = unsafe unlink(path + "/.git/index.lock")
+    var stale: [String] = []
+    for file in try diff(from: old, to: new).files {
+      for name in Set([file.oldPath, file.path]) {
+        let known = try [old, new].map { try self.file(try RepositoryPath(name), in: $0)?.content }
+        let present = Self.contents(of: path + "/" + name)
+        if known.contains(present) || present == nil { stale.append(name) }
+      }
+    }
+    try forceCheckout(of: stale)
+  }
+
+  /// The bytes of a file on the disk; nil when it is not there.
+  private static func contents(of path: String) -> [UInt8]? {
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard descriptor >= 0 else { return nil }
+    let owned = OwnedDescriptor(descriptor)
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 64 * 1024)
+    while true {
+      let count = unsafe read(owned.number, &buffer, buffer.count)
+      guard count > 0 else { return bytes }
+      bytes.append(contentsOf: buffer[..<count])
+    }
+  }
+
+  private func forceCheckout(of paths: [String]) throws(GitError) {
+    guard !paths.isEmpty else { return }
+    try unsafe withHandle { repository throws(GitError) in
+      var options = unsafe git_checkout_options()
+      unsafe git_checkout_options_init(&options, UInt32(GIT_CHECKOUT_OPTIONS_VERSION))
+      unsafe options.checkout_strategy =
+        GIT_CHECKOUT_FORCE.rawValue | GIT_CHECKOUT_REMOVE_UNTRACKED.rawValue
+        | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH.rawValue
+      var names = unsafe paths.map { unsafe strdup($0) }
+      defer { for index in 0..<(unsafe names.count) { unsafe free(names[index]) } }
+      let count = unsafe names.count
+      let status = unsafe names.withUnsafeMutableBufferPointer { buffer -> Int32 in
+        unsafe options.paths = git_strarray(strings: buffer.baseAddress, count: count)
+        return unsafe git_checkout_head(repository, &options)
+      }
+      try git("check out the work tree") { status }
     }
   }
 

@@ -144,9 +144,9 @@ extension Database {
         """, arguments: [project])
   }
 
-  /// The diffs whose commit was begun and not recorded as done.
+  /// The diffs whose commit was begun and not brought to its end.
   package func committingDiffs() throws -> [DiffRecord] {
     try DiffRecord.fetchAll(
-      self, sql: "SELECT * FROM diffs WHERE committing_sha IS NOT NULL AND status <> 'committed'")
+      self, sql: "SELECT * FROM diffs WHERE committing_sha IS NOT NULL")
   }
 }

@@ -1,174 +1,316 @@
-"""SIGKILL at many moments of the main job: what was acknowledged is there, git and the database agree."""
+"""SIGKILL at any moment of the main job: what was acknowledged is there after the next start, and git agrees."""
 
+import contextlib
+import itertools
 import json
-import subprocess
+import os
+import pathlib
+import random
+import signal
+import sqlite3
 import threading
-import time
 
 import httpx
 import pytest
+from websockets.exceptions import WebSocketException
 
-from conftest import Daemon
+from conftest import approve, commit, events_until, git, make_project, make_session, subscribed, vibe, wait_until
 
-MOMENTS = [0, 1, 2, 3, 5, 8, 11, 14, 17, 20, 22, 24, 26, 28]
-
-
-def git(repository, *arguments):
-    done = subprocess.run(["git", "-C", str(repository), *arguments], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def begin(client):
-    project = client.post("/projects", content='{"name": "Crash"}').raise_for_status().json()
-    session = client.post(f"/projects/{project['id']}/sessions").raise_for_status().json()
-    return project, session
+DELAY_MS = 25
+PROMPTS = ["Create a triage agent", "Make it speak Spanish"]
+ORDER = ["evaluator_approved", "human_approved", "committed"]
+KEPT = {"id", "name", "slug", "project_id", "openai_session_key", "created_at"}
+GONE = (httpx.TransportError, WebSocketException, OSError, EOFError)
 
 
-def follow(daemon, topic, count):
-    """The events of a topic as they come, until there are so many or the daemon is gone."""
-    seen = []
-    with httpx.stream("GET", f"{daemon.url}/api/v1/events?topic={topic}&after=0", timeout=30) as stream:
-        for line in stream.iter_lines():
-            if line.startswith("data: "):
-                seen.append(line.removeprefix("data: "))
-            if len(seen) >= count:
-                break
-    return seen
+def unless_killed(work, *arguments):
+    """What the work gives, or None when the daemon dies meanwhile."""
+    with contextlib.suppress(*GONE):
+        return work(*arguments)
 
 
-def check_consistency(daemon, client, project):
-    repository = daemon.repository(project)
-    assert git(repository, "fsck", "--strict") == ""
-    assert git(repository, "status", "--porcelain") == ""
-    head = git(repository, "rev-parse", "HEAD")
-    shown = client.get(f"/projects/{project['id']}").raise_for_status().json()
-    assert shown["current_commit"] == head
-    log = git(repository, "log", "--format=%H").split()
-    diffs = client.get(f"/projects/{project['id']}/diffs").raise_for_status().json()
-    for diff in diffs:
-        assert (diff["status"] == "committed") == (diff["committed_sha"] in log)
-    assert len(log) == 1 + sum(diff["status"] == "committed" for diff in diffs)
-    assert daemon.rows("SELECT * FROM diffs WHERE committing_sha IS NOT NULL") == []
-    folders = {path.name for path in (daemon.media / "projects").iterdir()}
-    assert not {name for name in folders if name.startswith(".")}
-    return diffs
+class Witness:
+    """Somebody who does the main job, follows its events, and remembers all that was acknowledged."""
+
+    def __init__(self, daemon, at, nth=1, after_microseconds=None):
+        self.daemon, self.at, self.nth, self.after = daemon, at, nth, after_microseconds
+        self.client = httpx.Client(base_url=daemon.url, timeout=60, trust_env=False)
+        self.live, self.project, self.session = [], None, None
+        self.messages, self.results, self.diffs, self.commits = [], {}, {}, {}
+
+    def moment(self, name):
+        """A step has been reached; the daemon is killed if it is the one."""
+        if name == self.at:
+            self.nth -= 1
+            if self.nth == 0:
+                os.kill(self.daemon.pid, signal.SIGKILL)
+                raise EOFError(name)
+
+    def post(self, name, path, body=None, **headers):
+        """Posts, and kills the daemon so many microseconds later if this is the request to be cut short."""
+        if name == self.at and self.after is not None:
+            threading.Timer(self.after / 1e6, os.kill, (self.daemon.pid, signal.SIGKILL)).start()
+            self.after = None
+        answer = self.client.post(path, json=body, headers=headers)
+        assert answer.status_code in (200, 201, 202), f"{name}: {answer.text}"
+        return answer.json()
+
+    def follow(self):
+        """Reads the project's events until the connection breaks."""
+        with subscribed(self.daemon, f"project:{self.project['id']}", after=0) as socket:
+            for text in socket:
+                self.live.append(text)
+                self.moment(json.loads(text)["event"])
+
+    def run(self):
+        """The job until the daemon is dead."""
+        unless_killed(self.job)
+        assert self.daemon.process.popen.wait(30) == -signal.SIGKILL, "the moment never came"
+        if self.project:
+            self.reader.join(timeout=10)
+        self.client.close()
+
+    def job(self):
+        self.project = self.post("project", "/projects", {"name": "Travel desk"})
+        self.reader = threading.Thread(target=unless_killed, args=[self.follow], daemon=True)
+        self.reader.start()
+        self.moment("project made")
+        self.session = self.post("session", f"/projects/{self.project['id']}/sessions")
+        self.moment("session made")
+        for number, prompt in enumerate(PROMPTS):
+            self.turn(f"message-{number}", prompt)
+
+    def turn(self, message, prompt):
+        self.post("message", f"/sessions/{self.session['id']}/messages", {"prompt": prompt, "message_id": message},
+                  Prefer="respond-async")
+        self.messages.append(message)
+        self.moment("message accepted")
+        self.results[message] = self.client.get(f"/messages/{message}/result").json()
+        diff = self.results[message]["diff_id"]
+        self.diffs[diff] = "evaluator_approved"
+        self.moment("result read")
+        self.post("review", f"/diffs/{diff}/review", {"approved": True})
+        self.diffs[diff] = "human_approved"
+        self.moment("diff approved")
+        self.commits[diff] = self.post("commit", f"/diffs/{diff}/commit")["committed_sha"]
+        self.diffs[diff] = "committed"
+        self.moment("diff committed")
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_message_survives_a_kill_after_any_event(tmp_path, moment):
-    daemon = Daemon(tmp_path, EMBEDDED_MODEL_DELAY_MS="10").start()
-    try:
-        client = daemon.client()
-        project, session = begin(client)
-        sent = client.post(
-            f"/sessions/{session['id']}/messages", headers={"Prefer": "respond-async"},
-            content=json.dumps({"prompt": "Create a triage agent", "message_id": f"m-{moment}"}))
-        assert sent.status_code == 202
-        seen = follow(daemon, f"project:{project['id']}", moment) if moment else []
+def agree(daemon, client):
+    """Disk, git and database say the same of every project."""
+    projects = client.get("/projects").json()
+    folders = sorted(path.name for path in (daemon.media / "projects").iterdir() if path.is_dir())
+    assert folders == sorted(project["slug"] for project in projects)
+    rows = daemon.rows("SELECT id, state, current_commit FROM projects")
+    assert {(row["id"], row["state"], row["current_commit"]) for row in rows} == {
+        (project["id"], "ready", project["current_commit"]) for project in projects}
+    assert [*daemon.rows("PRAGMA integrity_check"), *daemon.rows("PRAGMA foreign_key_check")] == [
+        {"integrity_check": "ok"}]
+    for project in projects:
+        repository = project["repository_path"]
+        assert git(repository, "fsck", "--strict", "--no-dangling") == ""
+        assert git(repository, "status", "--porcelain") == ""
+        assert git(repository, "symbolic-ref", "HEAD").strip() == "refs/heads/main"
+        log = git(repository, "rev-list", "HEAD").split()
+        assert log[0] == project["current_commit"]
+        diffs = client.get(f"/projects/{project['id']}/diffs").json()
+        committed = [diff["committed_sha"] for diff in diffs if diff["status"] == "committed"]
+        assert log[:-1] == committed, "each commit but the first belongs to a diff"
+        assert all(diff["committed_sha"] is None for diff in diffs if diff["status"] != "committed")
+        assert not list(pathlib.Path(repository, ".git").rglob("*.lock"))
+    assert daemon.rows("SELECT id FROM diffs WHERE committing_sha IS NOT NULL") == []
+
+
+def ended(witness, daemon, client):
+    """Waits for all work that is stored, what was acknowledged and perhaps one more; gives the results by message."""
+    stored = [row["message_id"] for row in daemon.rows("SELECT message_id FROM message_runs ORDER BY created_at")]
+    assert stored[: len(witness.messages)] == witness.messages and len(stored) <= len(witness.messages) + 1
+    results = {message: client.get(f"/messages/{message}/result").json() for message in stored}
+    for message, result in results.items():
+        assert result["error"] is None and result["diff_id"], result
+        assert result == witness.results.get(message, result)
+        assert len(daemon.rows("SELECT id FROM diffs WHERE trace_id = ?", result["trace_id"])) == 1
+    wait_until(lambda: not daemon.rows("SELECT 1 FROM message_runs WHERE memory IS NOT NULL"), "all is remembered")
+    return results
+
+
+def kept(witness, client, results):
+    """All that the witness was told is there."""
+    for path, was in [("projects", witness.project), ("sessions", witness.session)]:
+        if not was:
+            return
+        now = client.get(f"/{path}/{was['id']}").json()
+        assert all(now[name] == was[name] for name in KEPT & set(was))
+    history = client.get(f"/sessions/{witness.session['id']}/messages").json()
+    assert [(row["id"], row["content"]) for row in history if row["role"] == "user"] == list(zip(results, PROMPTS))
+    ends = [(row["trace_id"], row["diff_id"]) for row in history if row["message_type"] == "run_result"]
+    assert ends == [(result["trace_id"], result["diff_id"]) for result in results.values()]
+    for diff, status in witness.diffs.items():
+        now = client.get(f"/diffs/{diff}").json()
+        assert ORDER.index(now["status"]) >= ORDER.index(status)
+        assert witness.commits.get(diff) in (None, now["committed_sha"])
+    live = [json.loads(text) for text in witness.live]
+    shown = {event["data"]["message_id"] for event in live if event["event"] == "conversation_message"}
+    assert shown <= {row["id"] for row in history}
+
+
+def remembered(session, key):
+    """What stands in the memory of the conversation under a key."""
+    with sqlite3.connect(f"file:{session['conversations_db_path']}?mode=ro", uri=True) as memory:
+        rows = memory.execute("SELECT message_data FROM agent_messages WHERE session_id = ? ORDER BY id", [key])
+        return [json.loads(text) for (text,) in rows.fetchall()]
+
+
+def remembered_once(session, messages):
+    """Each turn is remembered once."""
+    items = remembered(session, session["openai_session_key"]) if messages else []
+    assert [item["content"] for item in items if item.get("role") == "user"] == PROMPTS[: len(messages)]
+    calls = [item["call_id"] for item in items if item.get("type") == "function_call"]
+    assert len(calls) == len(set(calls)) == len(messages)
+    assert calls == [item["call_id"] for item in items if item.get("type") == "function_call_output"]
+
+
+def replayed(witness, daemon, client, messages):
+    """What was seen live comes again, byte for byte, and the numbers only grow."""
+    if not witness.project:
+        return
+    client.patch(f"/projects/{witness.project['id']}", json={"name": "The end"}).raise_for_status()
+    texts = []
+    with subscribed(daemon, f"project:{witness.project['id']}", after=0) as socket:
+        while not texts or json.loads(texts[-1])["data"].get("name") != "The end":
+            texts.append(socket.recv(timeout=10))
+    assert texts[: len(witness.live)] == witness.live
+    events = [json.loads(text) for text in texts]
+    assert all(one["seq"] < next["seq"] for one, next in itertools.pairwise(events))
+    assert [event["data"]["message_id"] for event in events if event["event"] == "message.completed"] == messages
+
+
+def check(witness):
+    """Starts the daemon on what is left, and asks for everything that has to be there."""
+    daemon = witness.daemon
+    daemon.kill()
+    client = daemon.start(EMBEDDED_MODEL_DELAY_MS=0).client()
+    results = ended(witness, daemon, client)
+    kept(witness, client, results)
+    agree(daemon, client)
+    remembered_once(witness.session, list(results))
+    replayed(witness, daemon, client, list(results))
+    assert vibe(client, make_session(client, make_project(client)))["diff_id"], "the daemon works"
+    daemon.restart()
+    agree(daemon, daemon.client())
+
+
+@pytest.mark.parametrize("at, nth", [
+    ("project made", 1), ("session made", 1), ("message accepted", 1), ("message.started", 1),
+    ("conversation_message", 1), ("conversation_message", 2), ("tool_call.started", 1), ("message.delta", 1),
+    ("message.delta", 10), ("message.delta", 11), ("conversation_message", 3), ("token_usage", 1),
+    ("conversation_message", 5), ("message.delta", 20), ("token_usage", 2), ("debug_iteration", 1), ("diff_created", 1),
+    ("message.completed", 1), ("result read", 1), ("diff.updated", 1), ("diff approved", 1), ("diff.updated", 2),
+    ("code_changed", 1), ("code_update", 1), ("diff committed", 1), ("message accepted", 2), ("message.delta", 45),
+    ("debug_iteration", 2), ("diff_created", 2), ("diff approved", 2), ("code_changed", 2), ("diff committed", 2),
+])
+def test_a_kill_after_a_step_loses_nothing(make_daemon, at, nth):
+    witness = Witness(make_daemon(EMBEDDED_MODEL_DELAY_MS=DELAY_MS), at, nth)
+    witness.run()
+    check(witness)
+
+
+def moments(count, most):
+    """Microseconds: one moment in each of so many equal parts, anywhere in it."""
+    return [random.randint(most * part // count, most * (part + 1) // count) for part in range(count)]
+
+
+@pytest.mark.parametrize("at, count, most", [("project", 10, 40_000), ("session", 3, 10_000), ("message", 4, 15_000),
+                                             ("review", 3, 10_000), ("commit", 12, 30_000)])
+def test_a_kill_during_a_request_leaves_it_done_or_not_done(make_daemon, at, count, most):
+    for microseconds in moments(count, most):
+        print(f"killed {microseconds} microseconds into {at}")
+        witness = Witness(make_daemon(), at, after_microseconds=microseconds)
+        witness.run()
+        check(witness)
+
+
+def begin(daemon, waits=False):
+    client = daemon.client()
+    project = make_project(client)
+    session = make_session(client, project)
+    client.post(f"/sessions/{session['id']}/messages", json={"prompt": PROMPTS[0], "message_id": "m"},
+                headers={} if waits else {"Prefer": "respond-async"}).raise_for_status()
+    return client, project, session
+
+
+@pytest.mark.parametrize("is_working", [False, True])
+def test_a_kill_while_a_project_is_deleted_leaves_all_of_it_or_nothing(make_daemon, is_working):
+    for microseconds in moments(8, 25_000):
+        print(f"killed {microseconds} microseconds into the deletion")
+        daemon = make_daemon(EMBEDDED_MODEL_DELAY_MS=DELAY_MS if is_working else 0)
+        client, project, session = begin(daemon, waits=not is_working)
+        other = make_project(client, "Other")
+        timer = threading.Timer(microseconds / 1e6, os.kill, (daemon.pid, signal.SIGKILL))
+        timer.start()
+        acknowledged = unless_killed(client.delete, f"/projects/{project['id']}")
+        timer.join()
         daemon.kill()
-        client = daemon.start().client()
-        result = client.get(f"/messages/m-{moment}/result").raise_for_status().json()
-        assert result["diff_id"] and result["error"] is None
-        diffs = check_consistency(daemon, client, project)
-        assert [diff["id"] for diff in diffs] == [result["diff_id"]]
-        again = follow(daemon, f"project:{project['id']}", len(seen)) if seen else []
-        assert again == seen
-        turns = client.get(f"/sessions/{session['id']}/messages").json()
-        assert [row["content"] for row in turns if row["role"] == "user"] == ["Create a triage agent"]
-        assert sum(row["message_type"] == "run_result" for row in turns) == 1
-        daemon.stop()
-    finally:
-        daemon.close()
+        client = daemon.start(EMBEDDED_MODEL_DELAY_MS=0).client()
+        assert client.get(f"/projects/{other['id']}").status_code == 200
+        is_there = client.get(f"/projects/{project['id']}").status_code == 200
+        assert not (is_there and acknowledged)
+        assert client.get("/messages/m/result").status_code == (200 if is_there else 404)
+        agree(daemon, client)
+        tables = ["vibecode_sessions", "conversation_messages", "diffs", "message_runs"]
+        assert is_there or not any(daemon.rows(f"SELECT * FROM {table}") for table in tables)
+        assert is_there or [path.name for path in (daemon.media / "projects").iterdir()] == ["other"]
 
 
-@pytest.mark.parametrize("milliseconds", [0, 1, 2, 3, 5, 8, 13, 30])
-def test_a_commit_happens_whole_or_not_at_all(tmp_path, milliseconds):
-    daemon = Daemon(tmp_path).start()
-    try:
-        client = daemon.client()
-        project, session = begin(client)
-        answer = client.post(f"/sessions/{session['id']}/messages", content='{"prompt": "Create a triage agent"}').json()
-        client.post(f"/diffs/{answer['diff_id']}/review", content='{"approved": true}').raise_for_status()
-        answers = []
+def test_work_that_kills_the_daemon_again_and_again_is_given_up(make_daemon):
+    daemon = make_daemon(EMBEDDED_MODEL_DELAY_MS=100)
+    _, _, session = begin(daemon)
+    after = 0
+    for _ in range(5):
+        with subscribed(daemon, f"session:{session['id']}", after=after) as socket:
+            last = events_until(socket, "message.started", "message.resumed", "message.failed")[-1]
+        # A failure is seen again after each further crash.
+        after = after if last["event"] == "message.failed" else last["seq"]
+        daemon.kill()
+        daemon.start()
+    client = daemon.client()
+    result = client.get("/messages/m/result").json()
+    assert result["diff_id"] is None and "cut short" in result["error"]
+    assert client.get(f"/sessions/{session['id']}/messages").json()[-1]["content"] == result["error"]
+    agree(daemon, client)
+    assert vibe(client, session)["diff_id"], "the conversation can be gone on with"
 
-        def commit():
-            try:
-                answers.append(httpx.post(f"{daemon.url}/diffs/{answer['diff_id']}/commit", timeout=10).status_code)
-            except httpx.HTTPError:
-                pass
 
-        request = threading.Thread(target=commit)
+@pytest.mark.parametrize("name", ["index.lock", "refs/heads/main.lock"])
+def test_a_lock_that_the_killed_daemon_left_does_not_hold_up_the_next(make_daemon, name):
+    witness = Witness(make_daemon(), "diff approved")
+    witness.run()
+    pathlib.Path(witness.project["repository_path"], ".git", name).touch()
+    check(witness)
+    client = witness.daemon.client()
+    assert commit(client, *witness.diffs)["committed_sha"]
+    agree(witness.daemon, client)
+
+
+@pytest.mark.parametrize("at", [None, "diff.updated", "code_changed"])
+def test_what_follows_a_commit_is_done_also_after_a_kill(make_daemon, at):
+    daemon = make_daemon()
+    client, project, session = begin(daemon, waits=True)
+    first = client.get("/messages/m/result").json()
+    second = vibe(client, session, "Create a weather agent")
+    approve(client, first["diff_id"])
+    with subscribed(daemon, f"project:{project['id']}") as socket:
+        request = threading.Thread(target=unless_killed, args=[commit, client, first["diff_id"]])
         request.start()
-        time.sleep(milliseconds / 1000)  # The moment itself, not a wait for something.
-        daemon.kill()
+        if at:
+            events_until(socket, at)
+            os.kill(daemon.pid, signal.SIGKILL)
         request.join()
-        client = daemon.start().client()
-        (diff,) = check_consistency(daemon, client, project)
-        if answers == [200]:
-            assert diff["status"] == "committed"
-        if diff["status"] == "human_approved":
-            client.post(f"/diffs/{diff['id']}/commit").raise_for_status()
-            check_consistency(daemon, client, project)
-        daemon.stop()
-    finally:
-        daemon.close()
-
-
-@pytest.mark.parametrize("milliseconds", [0, 2, 5, 10, 20])
-@pytest.mark.parametrize("action", ["create", "delete"])
-def test_a_project_is_there_whole_or_not_at_all(tmp_path, action, milliseconds):
-    daemon = Daemon(tmp_path).start()
-    try:
-        client = daemon.client()
-        first = client.post("/projects", content='{"name": "First"}').json()
-        made = []
-
-        def act():
-            try:
-                if action == "create":
-                    made.append(httpx.post(f"{daemon.url}/projects", content='{"name": "Second"}', timeout=10).json())
-                else:
-                    made.append(httpx.delete(f"{daemon.url}/projects/{first['id']}", timeout=10).status_code)
-            except httpx.HTTPError:
-                pass
-
-        request = threading.Thread(target=act)
-        request.start()
-        time.sleep(milliseconds / 1000)  # The moment itself, not a wait for something.
-        daemon.kill()
-        request.join()
-        client = daemon.start().client()
-        listed = client.get("/projects").json()
-        if action == "create" and made:
-            assert made[0]["id"] in [project["id"] for project in listed]
-        if action == "delete" and made:
-            assert listed == []
-        folders = {path.name for path in (daemon.media / "projects").iterdir()}
-        assert folders == {project["slug"] for project in listed}
-        for project in listed:
-            check_consistency(daemon, client, project)
-        daemon.stop()
-    finally:
-        daemon.close()
-
-
-def test_work_that_is_cut_short_again_and_again_ends_with_an_error(tmp_path):
-    daemon = Daemon(tmp_path, EMBEDDED_MODEL_DELAY_MS="1000").start()
-    try:
-        client = daemon.client()
-        project, session = begin(client)
-        client.post(
-            f"/sessions/{session['id']}/messages", headers={"Prefer": "respond-async"},
-            content='{"prompt": "Create a triage agent", "message_id": "again"}')
-        for attempt in range(1, 4):
-            follow(daemon, f"session:{session['id']}", 1 + attempt)
-            daemon.kill()
-            daemon.start()
-        client = daemon.client()
-        result = client.get("/messages/again/result").raise_for_status().json()
-        assert "cut short" in result["error"]
-        assert check_consistency(daemon, client, project) == []
-        daemon.stop()
-    finally:
-        daemon.close()
+    daemon.kill()
+    client = daemon.start().client()
+    assert client.get(f"/diffs/{first['diff_id']}").json()["status"] == "committed"
+    assert client.get(f"/diffs/{second['diff_id']}").json()["merge_status"] == "conflicting"
+    refs = git(project["repository_path"], "for-each-ref", "--format=%(refname)", "refs/proposals").split()
+    of_evaluator = remembered(session, session["openai_session_key"] + "_evaluator")
+    assert (refs, of_evaluator) == ([f"refs/proposals/{second['diff_id']}"], [])

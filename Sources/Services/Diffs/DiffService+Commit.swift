@@ -56,6 +56,8 @@ extension DiffService {
   }
 
   /// Writes down that the branch has moved to the diff's commit, and brings everything else up to date.
+  ///
+  /// The row names the commit as begun until all of it is done, so that a crash in between is made good.
   func finish(_ diff: DiffRecord, commit: ObjectID, in repository: Repository) async throws -> DiffRecord {
     if let base = ObjectID(diff.baseCommit) {
       try await repository.followHead(from: try await repository.tree(of: base))
@@ -64,10 +66,8 @@ extension DiffService {
     diff.status = .committed
     diff.mergeStatus = .applied
     diff.committedSha = commit.hex
-    diff.committingSha = nil
     diff.updatedAt = Timestamp.now.text
     let project = try await projects.refresh(diff.projectId)
-    let session = try await evaluatorSession(of: diff)
     let entry = try await projects.entryFile(in: try await repository.tree(of: commit), of: repository)
     try await journal.append { [diff] db, events in
       try db.update(diff)
@@ -84,15 +84,25 @@ extension DiffService {
           "code_update", topics: diff.topics,
           data: ["content": JSONValue(project.currentCode), "filename": JSONValue(entry?.path)]))
     }
-    // What the evaluator remembers was about code that is committed now.
-    if let session {
+    return try await endCommit(diff, in: repository)
+  }
+
+  /// Does what follows a commit that is written down: clears the evaluator's memory, which was about code that is
+  /// committed now, lets go of the proposal, and labels the other diffs anew.
+  func endCommit(_ committed: DiffRecord, in repository: Repository) async throws -> DiffRecord {
+    if let session = try await evaluatorSession(of: committed) {
       try await projects.disk.run {
         try ConversationFile(path: session.conversationsDbPath).clear(sessions: [session.evaluatorKey])
       }
     }
-    try await repository.removeReference("refs/proposals/\(diff.id)")
-    try await relabel(project: diff.projectId)
-    return diff
+    try await repository.removeReference("refs/proposals/\(committed.id)")
+    try await relabel(project: committed.projectId)
+    return try await journal.append { db, _ in
+      var diff = try db.diff(id: committed.id) ?? committed
+      diff.committingSha = nil
+      try db.update(diff)
+      return diff
+    }
   }
 
   private func evaluatorSession(of diff: DiffRecord) async throws -> SessionRecord? {
