@@ -131,6 +131,8 @@ extension Schema {
     in value: JSONValue, _ minimum: Int, _ maximum: Int?, _ values: [String]?
   ) -> (type: String, message: String)? {
     guard let text = value.string else { return ("string_type", "Input should be a valid string") }
+    // SQLite's text ends at a NUL for many of its readers.
+    if text.utf8.contains(0) { return ("string_nul", "String should have no NUL character") }
     let count = text.unicodeScalars.count
     if count < minimum { return ("string_too_short", "String should have at least \(characters(minimum))") }
     if let maximum, count > maximum { return ("string_too_long", "String should have at most \(characters(maximum))") }

@@ -25,6 +25,7 @@ actor HTTPConnection {
   private var decoder: RequestDecoder
   private var expectsContinue = false
   private var isBodyComplete = true
+  private var bodyLength = 0
   private var isWaitingForHead = false
   private var servedWithoutWait = 0
   private var isFirst = true
@@ -90,6 +91,7 @@ actor HTTPConnection {
         isFirst = false
         headDeadline = nil
         isBodyComplete = false
+        bodyLength = if case .length(let count) = head.framing { count } else { 0 }
         return head
       }
       try await flush()
@@ -144,7 +146,7 @@ actor HTTPConnection {
   /// Skips what the handler left of a body; false when that is not worth it and the connection should close instead.
   private func skipBody() async throws -> Bool {
     guard !isBodyComplete else { return true }
-    if expectsContinue { return false }
+    if expectsContinue || bodyLength > 256 * 1024 { return false }
     var skipped = 0
     while let bytes = try await nextBodyBytes() {
       skipped += bytes.count

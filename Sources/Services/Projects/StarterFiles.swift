@@ -10,7 +10,9 @@ package enum StarterFiles {
   /// A new project: one program that says it is ready.
   static func project(named name: String) -> [String: String] {
     // The name stands in a comment: a line break in it must not begin a line of code.
+    // And Python reads "coding: x" in the first two lines as the file's encoding (PEP 263).
     let line = name.split(whereSeparator: \.isNewline).joined(separator: " ")
+      .replacing(/(?i)coding([:=])/) { "coding \($0.1)" }
     return [
       "main.py": """
       # Welcome to Vibegrapher
