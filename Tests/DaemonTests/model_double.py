@@ -177,6 +177,16 @@ def events_of(items, status="completed", **members):
            "response": {**response, "status": status, "output": items, "usage": USAGE, **members}}
 
 
+# Patches, one that is good and one that does not fit.
+
+GOOD = "--- /dev/null\n+++ b/notes.py\n@@ -0,0 +1 @@\n+x = 1\n"
+STALE = "--- a/main.py\n+++ b/main.py\n@@ -1 +1 @@\n-nothing like it\n+x = 1\n"
+
+
+def created(path, header="", line="x = 1"):
+    return f"diff --git a/x b/x\n{header}--- /dev/null\n+++ {path}\n@@ -0,0 +1 @@\n+{line}\n"
+
+
 # Steps of scripts.
 
 def answer(*items, **ending):
@@ -245,10 +255,44 @@ def stall_after(count, *items):
     return step
 
 
-def endless(piece):
+def endless(piece, status=200):
     """A stream that repeats some bytes without end."""
     def step(exchange):
-        exchange.begin()
+        exchange.begin(status)
         while True:
             exchange.send(piece)
     return step
+
+
+def completed(**response):
+    """A stream of nothing but its last event."""
+    return page("data: " + json.dumps({"type": "response.completed", "response": response}) + "\n\n", "text/event-stream")
+
+
+NONSENSE = {
+    "a page": page("<html><body>Sign in to the network</body></html>"), "nothing": page(""),
+    "JSON": page('{"output": []}', "application/json"), "no response": page('data: {"type":"response.completed"}\n\n'),
+    "broken JSON": page('event: response.created\ndata: {"type": "resp\n\n', "text/event-stream"),
+    "deep JSON": page("data: " + "[" * 100_000 + "\n\n"), "another type": page('data: {"type": 5}\n\ndata: null\n\n'),
+    "output is text": completed(output="x"),
+    **{f"output {output}": completed(status="completed", output=output) for output in (
+        [], [1, "x", None, []], [{}], [{"type": "mystery"}], [{"type": "function_call"}],
+        [{"type": "message", "role": "assistant"}],
+        [{"type": "function_call", "call_id": 7, "name": 7, "arguments": 7}])},
+}
+
+TRANSIENT = [
+    refuse(429, "slow down", retry_after_ms=10), refuse(500, "oops"), refuse(408, "late"), refuse(409, "busy"),
+    refuse(529, "full"), NONSENSE["broken JSON"], NONSENSE["a page"], refuse(400, "again", x_should_retry="true"),
+    answer(status="failed", error={"code": "server_error", "message": "x"}),
+]
+
+# A step, how often it is asked for, and what the error says.
+PERMANENT = [
+    (refuse(401, "Incorrect key"), 1, "401: Incorrect key"), (refuse(307, "x", location="responses"), 1, "307"),
+    (refuse(400, "bad model"), 1, "400: bad model"), (refuse(500, "oops"), 3, "500: oops"),
+    (refuse(500, "no", x_should_retry="false"), 1, "500: no"),
+    (answer(status="failed", error={"code": "invalid_prompt", "message": "not that"}), 1, "not that"),
+    (answer(message("Once"), status="incomplete", incomplete_details={"reason": "max_output_tokens"}), 1, "max_output"),
+    (page('event: error\ndata: {"type":"error","code":"x","message":"broke down","param":null}\n\n'), 1, "broke down"),
+]

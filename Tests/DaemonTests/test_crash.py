@@ -65,7 +65,7 @@ class Witness:
         assert self.daemon.process.popen.wait(30) == -signal.SIGKILL, "the moment never came"
         if self.project:
             self.reader.join(timeout=10)
-        self.client.close()
+        return self
 
     def job(self):
         self.project = self.post("project", "/projects", {"name": "Travel desk"})
@@ -99,9 +99,8 @@ def agree(daemon, client):
     projects = client.get("/projects").json()
     folders = sorted(path.name for path in (daemon.media / "projects").iterdir() if path.is_dir())
     assert folders == sorted(project["slug"] for project in projects)
-    rows = daemon.rows("SELECT id, current_commit FROM projects WHERE state = 'ready' ORDER BY id DESC")
-    assert rows == [{name: project[name] for name in ("id", "current_commit")} for project in projects]
-    assert len(daemon.rows("SELECT id FROM projects")) == len(projects)
+    rows = daemon.rows("SELECT id, current_commit, state FROM projects ORDER BY id DESC")
+    assert rows == [{"id": one["id"], "current_commit": one["current_commit"], "state": "ready"} for one in projects]
     assert [*daemon.rows("PRAGMA integrity_check"), *daemon.rows("PRAGMA foreign_key_check")] == [
         {"integrity_check": "ok"}]
     for project in projects:
@@ -207,13 +206,11 @@ def check(witness):
     *(("conversation_message", nth) for nth in (1, 2, 3, 5)), *(("message.delta", nth) for nth in (1, 10, 11, 20, 45)),
 ])
 def test_a_kill_after_a_step_loses_nothing(make_daemon, at, nth):
-    witness = Witness(make_daemon(EMBEDDED_MODEL_DELAY_MS=DELAY_MS), at, nth)
-    witness.run()
-    check(witness)
+    check(Witness(make_daemon(EMBEDDED_MODEL_DELAY_MS=DELAY_MS), at, nth).run())
 
 
 def moments(count, most):
-    # One anywhere in each of so many equal parts.
+    """One anywhere in each of so many equal parts."""
     return [random.randint(most * part // count, most * (part + 1) // count) for part in range(count)]
 
 
@@ -222,9 +219,7 @@ def moments(count, most):
 def test_a_kill_during_a_request_leaves_it_done_or_not_done(make_daemon, at, count, most):
     for microseconds in moments(count, most):
         print(f"killed {microseconds} microseconds into {at}")
-        witness = Witness(make_daemon(), at, after_microseconds=microseconds)
-        witness.run()
-        check(witness)
+        check(Witness(make_daemon(), at, after_microseconds=microseconds).run())
 
 
 def begin(daemon, waits=False):
@@ -280,8 +275,7 @@ def test_work_that_kills_the_daemon_again_and_again_is_given_up(make_daemon):
 
 @pytest.mark.parametrize("name", ["index.lock", "refs/heads/main.lock"])
 def test_a_lock_that_the_killed_daemon_left_does_not_hold_up_the_next(make_daemon, name):
-    witness = Witness(make_daemon(), "diff approved")
-    witness.run()
+    witness = Witness(make_daemon(), "diff approved").run()
     pathlib.Path(witness.project["repository_path"], ".git", name).touch()
     check(witness)
 
@@ -305,5 +299,5 @@ def test_what_follows_a_commit_is_done_also_after_a_kill(make_daemon, at):
     assert client.get(f"/diffs/{first['diff_id']}").json()["status"] == "committed"
     assert client.get(f"/diffs/{second['diff_id']}").json()["merge_status"] == "conflicting"
     refs = git(project["repository_path"], "for-each-ref", "--format=%(refname)", "refs/proposals").split()
-    of_evaluator = remembered(session, session["openai_session_key"] + "_evaluator")
-    assert (refs, of_evaluator) == ([f"refs/proposals/{second['diff_id']}"], [])
+    assert refs == [f"refs/proposals/{second['diff_id']}"]
+    assert remembered(session, session["openai_session_key"] + "_evaluator") == []

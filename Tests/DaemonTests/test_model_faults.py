@@ -10,17 +10,12 @@ import time
 
 import pytest
 
-from conftest import approve, commit, events_until, git, subscribed, vibe, wait_until
-from model_double import (USAGE, Model, answer, cut_after, endless, events_of, function_call, message, page, refuse,
-                          stall_after, submission, submit, verdict, words)
+from conftest import approve, commit, events_until, git, make_project, make_session, subscribed, vibe, wait_until
+from model_double import (GOOD, NONSENSE, PERMANENT, STALE, TRANSIENT, USAGE, Model, answer, created, cut_after, endless,
+                          events_of, function_call, message, page, refuse, stall_after, submission, submit, verdict,
+                          words)
 
 KEY = "sk-test-2f6b8d1c9e4a7035"
-GOOD = "--- /dev/null\n+++ b/notes.py\n@@ -0,0 +1 @@\n+x = 1\n"
-STALE = "--- a/main.py\n+++ b/main.py\n@@ -1 +1 @@\n-nothing like it\n+x = 1\n"
-
-
-def created(path, header="", line="x = 1"):
-    return f"diff --git a/x b/x\n{header}--- /dev/null\n+++ {path}\n@@ -0,0 +1 @@\n+{line}\n"
 
 
 @pytest.fixture
@@ -49,7 +44,7 @@ def works(client, session, model):
 
 
 def refused(client, session, model, patch, *expected):
-    """Has a patch submitted until it is given up; it was refused each time, with the expected words for the model."""
+    """Has a patch submitted until it is given up, each time refused with the expected words."""
     model.vibecoder = [submit(patch) for _ in range(3)]
     result = vibe(client, session)
     assert result["diff_id"] is None and result["error"]
@@ -66,7 +61,7 @@ def refused(client, session, model, patch, *expected):
     (created("b//ABSOLUTE"), "relative"), (created("b/..\\x.py"), "backslash"), (created('"b/a\\001.py"'), "control"),
     (created("b/.git/config"), ".git"), (created("b/.git/hooks/post-checkout"), ".git"), (created("b/.GIT/x"), ".git"),
     (created("b/a/.git/config"), ".git"), (created("b/git~1/x"), ".git"), (created("b/.g\u200cit/x"), ".git"),
-    (created("b/.git./x"), ".git"), (created("b/.git::$INDEX_ALLOCATION/x"), ".git"),
+    (created("b/.git./x"), ".git"),
     (created("b/main.py/x.py"), "main.py"), (created("b/" + "x" * 300), "bytes"),
     ("--- a/.git/config\n+++ b/.git/config\n@@ -1 +1 @@\n-[core]\n+[evil]\n", ".git"),
     ("--- a/../x\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n", "'..'"),
@@ -74,7 +69,7 @@ def refused(client, session, model, patch, *expected):
     ("diff --git a/.git/config b/x.py\nsimilarity index 100%\ncopy from .git/config\ncopy to x.py\n", ".git"),
     (created("b/link", "new file mode 120000\n", "/etc/passwd"), "120000"),
     (created("b/sub", "new file mode 160000\n", "Subproject commit " + "1" * 40), "160000"),
-    (created("b/dir", "new file mode 040000\n"), "040000"), (created("b/x.py", "new file mode 104755\n"), "104755"),
+    (created("b/dir", "new file mode 040000\n"), "040000"),
     ("diff --git a/main.py b/main.py\nold mode 100644\nnew mode 120000\n", "120000"),
     ("diff --git a/main.py b/main.py\nindex 1..2 120000\n--- a/main.py\n+++ b/main.py\n@@ -1 +1 @@\n-a\n+b\n", "120000"),
     ("diff --git a/x b/x\nnew file mode 100644\nGIT binary patch\nliteral 1\nIcmZPo000310RR91\n", "binary"),
@@ -123,33 +118,13 @@ def test_what_the_compiler_says_is_told_word_for_word(client, session, model, li
     refused(client, session, model, patch, "Patch validation failed: x.py: ", *expected)
 
 
-@pytest.mark.parametrize("items, expected", [
-    ([message("Blåbærsyltetøy \U0001f600 \u202e\x00")], "Blåbærsyltetøy \U0001f600 \u202e\x00"),
-    ([message("--- not a call\nsubmit_patch({})")], "--- not a call\nsubmit_patch({})"),
-    ([message("I cannot help with that.", "refusal")], "I cannot help with that."),
-])
-def test_words_are_an_answer(client, session, model, items, expected):
-    model.vibecoder = [answer(*items)]
+@pytest.mark.parametrize("text, kind", [("Blåbærsyltetøy \U0001f600 \u202e\x00", "output_text"), ("I cannot.", "refusal"),
+                                        ("--- not a call\nsubmit_patch({})", "output_text")])
+def test_words_are_an_answer(client, session, model, text, kind):
+    model.vibecoder = [answer(message(text, kind))]
     result = vibe(client, session)
-    assert (result["content"], result["diff_id"], result["error"]) == (expected, None, None)
+    assert (result["content"], result["diff_id"], result["error"]) == (text, None, None)
     works(client, session, model)
-
-
-def completed(**response):
-    return page("data: " + json.dumps({"type": "response.completed", "response": response}) + "\n\n", "text/event-stream")
-
-
-NONSENSE = {
-    "a page": page("<html><body>Sign in to the network</body></html>"), "nothing": page(""),
-    "no output": completed(status="completed", output=[]), "output is text": completed(output="x"),
-    "JSON": page('{"output": []}', "application/json"), "no response": page('data: {"type":"response.completed"}\n\n'),
-    "broken JSON": page('event: response.created\ndata: {"type": "resp\n\n', "text/event-stream"),
-    "deep JSON": page("data: " + "[" * 100_000 + "\n\n"), "another type": page('data: {"type": 5}\n\ndata: null\n\n'),
-    "items are no objects": completed(output=[1, "x", None, []]), "items are empty": completed(output=[{}]),
-    "an unknown item": completed(output=[{"type": "mystery"}]), "an empty call": completed(output=[{"type": "function_call"}]),
-    "a message without content": completed(output=[{"type": "message", "role": "assistant"}]),
-    "a call of a number": completed(output=[{"type": "function_call", "call_id": 7, "name": 7, "arguments": 7}]),
-}
 
 
 @pytest.mark.parametrize("step", NONSENSE.values(), ids=NONSENSE)
@@ -161,10 +136,7 @@ def test_nonsense_is_an_error_and_spoils_nothing(client, session, model, step):
     works(client, session, model)
 
 
-@pytest.mark.parametrize("step", [refuse(429, "slow down", retry_after_ms=10), refuse(500, "oops"), refuse(408, "late"),
-                                  refuse(409, "busy"), refuse(529, "full"), NONSENSE["broken JSON"], NONSENSE["a page"],
-                                  refuse(400, "again", x_should_retry="true"),
-                                  answer(status="failed", error={"code": "server_error", "message": "x"})])
+@pytest.mark.parametrize("step", TRANSIENT)
 def test_what_may_pass_is_tried_again(daemon, client, session, model, step):
     model.vibecoder, model.evaluator = [step, submit(GOOD)], [step, verdict(True)]
     with subscribed(daemon, f"session:{session['id']}") as socket:
@@ -185,14 +157,7 @@ def test_the_pause_that_the_provider_asks_for_is_kept(daemon, client, session, m
     assert pause["delay_ms"] >= least and time.monotonic() - began >= least / 1000
 
 
-@pytest.mark.parametrize("step, times, reason", [
-    (refuse(401, "Incorrect key"), 1, "401: Incorrect key"), (refuse(400, "bad model"), 1, "400: bad model"),
-    (refuse(500, "oops"), 3, "500: oops"), (refuse(500, "no", x_should_retry="false"), 1, "500: no"),
-    (answer(status="failed", error={"code": "invalid_prompt", "message": "not that"}), 1, "not that"),
-    (answer(message("Once upon"), status="incomplete", incomplete_details={"reason": "max_output_tokens"}), 1,
-     "max_output_tokens"),
-    (page('event: error\ndata: {"type":"error","code":"x","message":"broke down","param":null}\n\n'), 1, "broke down"),
-])
+@pytest.mark.parametrize("step, times, reason", PERMANENT)
 def test_an_error_that_stays_is_told_and_the_conversation_can_be_gone_on_with(client, session, model, step, times, reason):
     model.vibecoder = [step] * 5
     result = vibe(client, session)
@@ -201,13 +166,6 @@ def test_an_error_that_stays_is_told_and_the_conversation_can_be_gone_on_with(cl
     last = client.get(f"/sessions/{session['id']}/messages").json()[-1]
     assert (last["role"], last["message_type"], last["content"]) == ("system", "run_result", result["error"])
     works(client, session, model)
-
-
-def test_a_redirection_is_not_followed(client, session, model):
-    with Model() as other:
-        model.vibecoder = [refuse(307, "over there", location=other.url + "/responses")]
-        assert "307" in vibe(client, session)["error"]
-        assert other.requests == []
 
 
 def test_a_stream_that_is_cut_anywhere_is_asked_for_again(client, session, model):
@@ -280,26 +238,16 @@ def test_a_model_that_goes_on_for_ever_is_stopped(client, session, model, steps,
     works(client, session, model)
 
 
-DELTA = b'data: {"type":"response.output_text.delta","item_id":"i","delta":"%s"}\n\n' % (b"x" * 65536)
-
-
-@pytest.mark.parametrize("piece", [DELTA, b": " + b"x" * 65536 + b"\n\n", b"x" * 65536, b"data: " + b"x" * 65536 + b"\n"],
-                         ids=["deltas", "comments", "a line", "an event"])
-def test_a_model_that_talks_without_end_is_cut(daemon, client, session, model, piece):
-    model.vibecoder = [endless(piece)]
+@pytest.mark.parametrize("piece, status, reason", [
+    (b'data: {"type":"response.output_text.delta","item_id":"i","delta":"%s"}\n\n', 200, "16777216"),
+    (b": %s\n\n", 200, "16777216"), (b"data: %s\n", 200, "16777216"), (b"%s", 200, "16777216"), (b"%s", 400, "400"),
+])
+def test_a_model_that_talks_without_end_is_cut(daemon, client, session, model, piece, status, reason):
+    model.vibecoder = [endless(piece % (b"x" * 65536), status)]
     result = vibe(client, session)
-    assert "16777216" in result["error"] and len(model.requests) == 1 and model.left.wait(5)
+    assert reason in result["error"] and len(model.requests) == 1 and model.left.wait(5)
     assert int(next(line for line in open(f"/proc/{daemon.pid}/status") if "VmHWM" in line).split()[1]) < 512 << 10
     works(client, session, model)
-
-
-def test_an_error_without_end_is_cut(client, session, model):
-    def step(exchange):
-        exchange.begin(400, "text/plain")
-        while True:
-            exchange.send(b"x" * 65536)
-    model.vibecoder = [step]
-    assert "400" in vibe(client, session)["error"] and model.left.wait(5)
 
 
 def test_an_evaluator_that_refuses_twice_is_heard(daemon, client, session, model):
@@ -309,9 +257,10 @@ def test_an_evaluator_that_refuses_twice_is_heard(daemon, client, session, model
     with subscribed(daemon, f"session:{session['id']}") as socket:
         result = vibe(client, session)
         rounds = [e["data"] for e in events_until(socket, "message.completed") if e["event"] == "debug_iteration"]
-    assert [(r["iteration"], r["evaluator_approved"], r["evaluator_reasoning"], r["evaluator_feedback"], r["patch_description"])
-            for r in rounds] == [(0, False, reasons[0], reasons[0], "Try 0"), (1, False, reasons[1], reasons[1], "Try 1"),
-                                 (2, True, "Good.", None, "Try 2")]
+    fields = ("iteration", "evaluator_approved", "evaluator_reasoning", "evaluator_feedback", "patch_description")
+    assert [[data[field] for field in fields] for data in rounds] == [
+        [0, False, reasons[0], reasons[0], "Try 0"], [1, False, reasons[1], reasons[1], "Try 1"],
+        [2, True, "Good.", None, "Try 2"]]
     assert [told["reasoning"] for told in model.told(2).values()] == reasons[:2]
     diff = client.get(f"/diffs/{result['diff_id']}").json()
     assert (diff["evaluator_reasoning"], diff["commit_message"]) == ("Good.", "Add notes")
@@ -343,17 +292,15 @@ def test_usage_and_cost_are_stored(client, session, model):
         assert full["cost_usd"] == pytest.approx((800 * 1.25 + 200 * 0.125 + 100 * 10) / 1e6)
 
 
-def shown_anywhere(daemon, client, session, secret):
-    """The places where a text can be read: answers, events, databases, repositories, the log."""
-    places = {"log": daemon.stderr, "events": client.get("/sessions").text}
-    urls = [f"/sessions/{session['id']}/messages", f"/sessions/{session['id']}/diffs", "/health", "/openapi.json"]
-    urls += [f"/messages/{row['id']}/full" for row in client.get(urls[0]).json()]
-    places |= {url: client.get(url).text for url in urls}
+def shown_in(daemon, client, session, secret):
+    """The places where a text can be read: answers, events and whatever else is stored, the log."""
+    urls = ["/sessions", "/health", f"/sessions/{session['id']}/messages", f"/sessions/{session['id']}/diffs"]
+    urls += [f"/messages/{row['id']}/full" for row in client.get(urls[2]).json()]
+    places = {"log": daemon.stderr, **{url: client.get(url).text for url in urls}}
     for path in daemon.folder.rglob("*.db"):
         connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         places[path.name] = "\n".join(connection.iterdump())
         connection.close()
-    places |= {str(path): path.read_bytes().decode(errors="replace") for path in daemon.folder.rglob("*") if path.is_file()}
     return [place for place, text in places.items() if secret in text]
 
 
@@ -363,8 +310,7 @@ def shown_anywhere(daemon, client, session, secret):
 def test_the_key_is_shown_nowhere(make_daemon, model, step):
     daemon = make_daemon(OPENAI_BASE_URL=model.url, OPENAI_API_KEY=KEY, LOG_LEVEL="trace")
     client = daemon.client()
-    project = client.post("/projects", json={"name": "x"}).json()
-    session = client.post(f"/projects/{project['id']}/sessions").json()
+    session = make_session(client, make_project(client))
     model.vibecoder = [step] * 3 + [submit(GOOD)]
     failed = vibe(client, session)
     model.vibecoder = [submit(GOOD)]
@@ -372,4 +318,4 @@ def test_the_key_is_shown_nowhere(make_daemon, model, step):
     approve(client, result["diff_id"])
     commit(client, result["diff_id"])
     assert set(model.authorizations) == {f"Bearer {KEY}"}
-    assert KEY not in failed["error"] and shown_anywhere(daemon, client, session, KEY) == []
+    assert KEY not in failed["error"] and shown_in(daemon, client, session, KEY) == []
