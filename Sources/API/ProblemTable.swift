@@ -14,6 +14,7 @@ enum ProblemTable {
     case .notFound: problem = Problem(.notFound, code: "not_found", error.message)
     case .wrongState: problem = Problem(.badRequest, code: "wrong_state", error.message)
     case .conflict: problem = Problem(.conflict, code: "conflict", error.message)
+    case .changed: problem = Problem(.preconditionFailed, code: "changed", error.message)
     case .invalid: problem = .validation([.init(error.location, error.message, type: "value_error")])
     case .unavailable:
       problem = Problem(.serviceUnavailable, code: "unavailable", error.message)

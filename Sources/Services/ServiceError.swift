@@ -12,6 +12,8 @@ package struct ServiceError: Error, Sendable {
     case conflict
     /// A value cannot be taken.
     case invalid
+    /// It has changed since the client read it.
+    case changed
     /// It cannot be done now, but later.
     case unavailable
   }

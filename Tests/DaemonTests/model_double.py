@@ -266,7 +266,7 @@ def endless(piece, status=200):
 
 def completed(**response):
     """A stream of nothing but its last event."""
-    return page("data: " + json.dumps({"type": "response.completed", "response": response}) + "\n\n", "text/event-stream")
+    return page("data: " + json.dumps({"type": "response.completed", "response": response}) + "\n\n")
 
 
 NONSENSE = {

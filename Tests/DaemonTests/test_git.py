@@ -12,7 +12,7 @@ NAMES = [
     ("My Project", "my-project"), ("  spaced   out  ", "spaced-out"), ("Ünïcödé", "unicode"), ("Straße", "strasse"),
     ("Ł & Ø", "l-o"), ("日本語", "ri-ben-yu"), ("Привет", "privet"), ("It's", "its"), ("A/B\\C", "a-b-c"),
     ("../../etc/passwd", "etc-passwd"), ("🚀", "project"), ("🚀 launch", "launch"), ("...", "project"),
-    ("-x-", "x"), ("CON", "con"), (".git", "git"), ("a\u0000b", "a-b"), ("é", "e"), ("e\u0301", "e"),
+    ("-x-", "x"), ("CON", "con"), (".git", "git"), ("é", "e"), ("e\u0301", "e"),
     ("\u202eevil", "evil"), ("x" * 250, "x" * 60),
 ]
 

@@ -1,8 +1,8 @@
 """Whatever a model does, nothing is harmed, the conversation goes on, and the model is told what it did wrong."""
 
+import contextlib
 import email.utils
 import itertools
-import json
 import os
 import sqlite3
 import sys
@@ -11,11 +11,12 @@ import time
 import pytest
 
 from conftest import approve, commit, events_until, git, make_project, make_session, subscribed, vibe, wait_until
-from model_double import (GOOD, NONSENSE, PERMANENT, STALE, TRANSIENT, USAGE, Model, answer, created, cut_after, endless,
-                          events_of, function_call, message, page, refuse, stall_after, submission, submit, verdict,
-                          words)
+from model_double import (GOOD, NONSENSE, PERMANENT, STALE, TRANSIENT, USAGE, Model, answer, created, cut_after,
+                          endless, events_of, function_call, message, page, refuse, stall_after, submission, submit,
+                          verdict, words)
 
 KEY = "sk-test-2f6b8d1c9e4a7035"
+KINDS = ("input", "cached", "output", "reasoning", "total")
 
 
 @pytest.fixture
@@ -31,7 +32,6 @@ def daemon(make_daemon, model):
 
 
 def on_disk(folder):
-    """Every file and link under a folder but the databases."""
     paths = [path for path in folder.rglob("*") if ".db" not in path.name]
     return {str(path): os.readlink(path) if path.is_symlink() else path.is_file() and path.read_bytes()
             for path in paths}
@@ -57,37 +57,34 @@ def refused(client, session, model, patch, *expected):
 
 @pytest.mark.parametrize("patch, reason", [
     (created("b/../x.py"), "'..'"), (created("b/a/../../x.py"), "'..'"), (created('"b/\\056\\056/x.py"'), "'..'"),
-    (created("b/./x.py"), "'.'"), (created("b/a//x.py"), "empty"), (created("/ABSOLUTE"), "relative"),
-    (created("b//ABSOLUTE"), "relative"), (created("b/..\\x.py"), "backslash"), (created('"b/a\\001.py"'), "control"),
-    (created("b/.git/config"), ".git"), (created("b/.git/hooks/post-checkout"), ".git"), (created("b/.GIT/x"), ".git"),
-    (created("b/a/.git/config"), ".git"), (created("b/git~1/x"), ".git"), (created("b/.g\u200cit/x"), ".git"),
-    (created("b/.git./x"), ".git"),
-    (created("b/main.py/x.py"), "main.py"), (created("b/" + "x" * 300), "bytes"),
-    ("--- a/.git/config\n+++ b/.git/config\n@@ -1 +1 @@\n-[core]\n+[evil]\n", ".git"),
-    ("--- a/../x\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n", "'..'"),
-    ("diff --git a/main.py b/../x.py\nrename from main.py\nrename to ../x.py\n", "'..'"),
-    ("diff --git a/.git/config b/x.py\nsimilarity index 100%\ncopy from .git/config\ncopy to x.py\n", ".git"),
+    (created("/ABSOLUTE"), "relative"), (created("b//ABSOLUTE"), "relative"), (created("b/..\\x.py"), "backslash"),
+    (created('"b/a\\001.py"'), "control"), (created("b/.git/config"), ".git"), (created("b/.git./x"), ".git"),
+    (created("b/.GIT/x"), ".git"), (created("b/git~1/x"), ".git"), (created("b/a/.g\u200cit/hooks/x"), ".git"),
+    (created("b/main.py/x.py"), "main.py"), ("--- a/.git/config\n+++ b/.git/config\n@@ -1 +1 @@\n-a\n+b\n", ".git"),
+    ("--- a/../x\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n", "'..'"), ("please change it", "unified diff"),
+    ("diff --git a/main.py b/../x.py\nrename from main.py\nrename to ../x.py\n", "'..'"), ("", "unified diff"),
+    ("diff --git a/.git/config b/x.py\ncopy from .git/config\ncopy to x.py\n", ".git"), (STALE, "hunk 1 of main.py"),
     (created("b/link", "new file mode 120000\n", "/etc/passwd"), "120000"),
     (created("b/sub", "new file mode 160000\n", "Subproject commit " + "1" * 40), "160000"),
-    (created("b/dir", "new file mode 040000\n"), "040000"),
+    (created("b/dir", "new file mode 040000\n"), "040000"), (GOOD.replace("notes", "main"), "exists"),
     ("diff --git a/main.py b/main.py\nold mode 100644\nnew mode 120000\n", "120000"),
-    ("diff --git a/main.py b/main.py\nindex 1..2 120000\n--- a/main.py\n+++ b/main.py\n@@ -1 +1 @@\n-a\n+b\n", "120000"),
     ("diff --git a/x b/x\nnew file mode 100644\nGIT binary patch\nliteral 1\nIcmZPo000310RR91\n", "binary"),
-    ("--- /dev/null\n+++ /dev/null\n@@ -1 +1 @@\n-a\n+b\n", "/dev/null"), ("please change it", "unified diff"),
-    ("", "unified diff"), (STALE, "hunk 1 of main.py"), (GOOD.replace("notes", "main"), "exists"),
+    ("--- /dev/null\n+++ /dev/null\n@@ -1 +1 @@\n-a\n+b\n", "/dev/null"),
     ("--- a/gone.py\n+++ b/gone.py\n@@ -1 +1 @@\n-a\n+b\n", "not there"),
     ("--- a/main.py\n+++ b/main.py\n@@ -1 +1 @@\n-# Welcome to Vibegrapher\n+# Welcome to Vibegrapher\n", "nothing"),
 ])
-def test_a_patch_that_must_not_be_applied_is_refused_and_nothing_changes(tmp_path, client, session, model, patch, reason):
+def test_a_forbidden_patch_is_refused_and_nothing_changes(tmp_path, client, session, model, patch, reason):
     before = on_disk(tmp_path)
-    refused(client, session, model, patch.replace("/ABSOLUTE", f"{tmp_path}/escaped"), "Patch validation failed", reason)
+    patch = patch.replace("/ABSOLUTE", f"{tmp_path}/escaped")
+    refused(client, session, model, patch, "Patch validation failed", reason)
     assert on_disk(tmp_path) == before
 
 
 @pytest.mark.parametrize("patch", [
     created("b/link/x.py"), created("b/sub/x.py"), "--- a/link\n+++ /dev/null\n@@ -1 +0,0 @@\n-/tmp\n",
     "--- a/link\n+++ b/link\n@@ -1 +1 @@\n-/tmp\n\\ No newline at end of file\n+/etc\n",
-    "diff --git a/link b/y\nrename from link\nrename to y\n", "diff --git a/main.py b/link\ncopy from main.py\ncopy to link\n",
+    "diff --git a/link b/y\nrename from link\nrename to y\n",
+    "diff --git a/main.py b/link\ncopy from main.py\ncopy to link\n",
 ])
 def test_a_patch_does_not_go_through_a_link_or_a_submodule(daemon, client, project, session, model, patch):
     repository = daemon.repository(project)
@@ -105,21 +102,14 @@ def test_a_patch_does_not_go_through_a_link_or_a_submodule(daemon, client, proje
     "(" * 300 + ")" * 300, "a" + "(" * 50 + ")" * 49, "x = " + "-" * 100_000 + "1",
 ])
 def test_what_the_compiler_says_is_told_word_for_word(client, session, model, line):
-    source = line.replace("\n+", "\n") + "\n"
-    try:
-        compile(source.encode(), "x.py", "exec")
-        pytest.skip("this Python takes it")
-    except (SyntaxError, ValueError) as error:
-        expected = [f"{type(error).__name__}: ", getattr(error, "msg", str(error))]
-    except (MemoryError, RecursionError):
-        expected = ["x.py: "]
-    count = source.count("\n")
-    patch = f"--- /dev/null\n+++ b/x.py\n@@ -0,0 +1,{count} @@\n+{line}\n"
-    refused(client, session, model, patch, "Patch validation failed: x.py: ", *expected)
+    with pytest.raises((SyntaxError, ValueError, MemoryError, RecursionError)) as caught:
+        compile(line.replace("\n+", "\n").encode(), "x.py", "exec")
+    expected = [f"x.py: {caught.type.__name__}: ", getattr(caught.value, "msg", str(caught.value))]
+    refused(client, session, model, created("b/x.py", line=line).replace("+1 @@", "+1,3 @@"), *expected)
 
 
-@pytest.mark.parametrize("text, kind", [("Blåbærsyltetøy \U0001f600 \u202e\x00", "output_text"), ("I cannot.", "refusal"),
-                                        ("--- not a call\nsubmit_patch({})", "output_text")])
+@pytest.mark.parametrize("text, kind", [
+    ("Blåbær \U0001f600 \u202e\x00", "output_text"), ("I cannot.", "refusal"), ("submit_patch({})", "output_text")])
 def test_words_are_an_answer(client, session, model, text, kind):
     model.vibecoder = [answer(message(text, kind))]
     result = vibe(client, session)
@@ -131,8 +121,7 @@ def test_words_are_an_answer(client, session, model, text, kind):
 def test_nonsense_is_an_error_and_spoils_nothing(client, session, model, step):
     model.vibecoder = [step] * 10
     result = vibe(client, session)
-    assert result["error"] and result["diff_id"] is None
-    assert len(model.requests) <= 10
+    assert result["error"] and result["diff_id"] is None and len(model.requests) <= 10
     works(client, session, model)
 
 
@@ -142,7 +131,8 @@ def test_what_may_pass_is_tried_again(daemon, client, session, model, step):
     with subscribed(daemon, f"session:{session['id']}") as socket:
         assert vibe(client, session)["diff_id"]
         events = events_until(socket, "message.completed")
-    assert [event["data"]["agent"] for event in events if event["event"] == "message.retrying"] == ["vibecoder", "evaluator"]
+    retried = [event["data"]["agent"] for event in events if event["event"] == "message.retrying"]
+    assert retried == ["vibecoder", "evaluator"]
     assert all(asked[0] == asked[1] for asked in (model.asked(), model.asked("evaluator")))
 
 
@@ -158,7 +148,7 @@ def test_the_pause_that_the_provider_asks_for_is_kept(daemon, client, session, m
 
 
 @pytest.mark.parametrize("step, times, reason", PERMANENT)
-def test_an_error_that_stays_is_told_and_the_conversation_can_be_gone_on_with(client, session, model, step, times, reason):
+def test_an_error_that_stays_is_told_and_spoils_nothing(client, session, model, step, times, reason):
     model.vibecoder = [step] * 5
     result = vibe(client, session)
     assert reason in result["error"] and result["content"] == result["error"] and result["diff_id"] is None
@@ -202,8 +192,8 @@ def test_a_stream_that_stalls_can_be_left(daemon, client, session, model, count,
 
 @pytest.mark.parametrize("name, arguments, reason", [
     ("submit_patch", '{"patch": "', "JSON"), ("submit_patch", " ", "JSON"), ("submit_patch", "[" * 100_000, "JSON"),
-    ("submit_patch", "[]", "'patch'"), ("submit_patch", '"x"', "'patch'"), ("submit_patch", {"patch": GOOD}, "'description'"),
-    ("submit_patch", {"patch": 1, "description": "x"}, "'patch'"), ("submit_patch", {"patch": None, "description": ""}, "'patch'"),
+    ("submit_patch", "[]", "'patch'"), ("submit_patch", '"x"', "'patch'"), ("submit_patch", {"patch": GOOD}, "'descr"),
+    ("submit_patch", {"patch": 1, "description": "x"}, "'patch'"),
     ("run_shell", {"command": "rm -rf /"}, "no function 'run_shell'"), ("x" * 10_000, {}, "no function"),
     ("submit_patch; DROP TABLE", {}, "no function"),
 ])
@@ -229,11 +219,14 @@ def test_of_several_calls_at_once_each_gets_an_answer(client, session, model):
     (lambda: submit(STALE), [], 3), (lambda: submit(GOOD), [verdict(False, "No.")] * 10, 3),
     (lambda: answer(function_call("x", {})), [], 10), (lambda: answer(function_call("submit_patch", "{")), [], 10),
     (itertools.cycle([submit(STALE), words("I tried.")]).__next__, [], 10),
-], ids=["patches that do not fit", "patches that are refused", "unknown calls", "broken calls", "words in between"])
+    *((lambda: submit(GOOD), [answer(*items)] * 10, 3) for items in (
+        [message("Looks good to me!")], [message("[]")], [message('{"approved": "yes"}')], [message(" ")], [],
+        [message('{"approved": true')], [submission(GOOD)], [message("No.", "refusal")])),
+])
 def test_a_model_that_goes_on_for_ever_is_stopped(client, session, model, steps, verdicts, most):
     model.vibecoder, model.evaluator = [steps() for _ in range(20)], list(verdicts)
     result = vibe(client, session)
-    assert result["error"] and result["final_feedback"] and result["diff_id"] is None
+    assert result["error"] and result["diff_id"] is None and (verdicts or result["final_feedback"])
     assert len(model.asked()) <= most
     works(client, session, model)
 
@@ -266,27 +259,14 @@ def test_an_evaluator_that_refuses_twice_is_heard(daemon, client, session, model
     assert (diff["evaluator_reasoning"], diff["commit_message"]) == ("Good.", "Add notes")
 
 
-@pytest.mark.parametrize("items", [
-    [message("Looks good to me!")], [message("[]")], [message('{"approved": "yes"}')], [message("")], [],
-    [message('{"approved": true')], [submission(GOOD)], [message("No.", "refusal")],
-], ids=str)
-def test_a_verdict_that_cannot_be_read_is_no_approval(client, session, model, items):
-    model.vibecoder, model.evaluator = [submit(GOOD) for _ in range(3)], [answer(*items) for _ in range(9)]
-    result = vibe(client, session)
-    assert result["diff_id"] is None and result["error"]
-    works(client, session, model)
-
-
 def test_usage_and_cost_are_stored(client, session, model):
     model.vibecoder = [submit(GOOD)]
     result = vibe(client, session)
     assert result["token_usage"] == {"total_tokens": 2200, "prompt_tokens": 2000, "completion_tokens": 200}
     rows = [row for row in client.get(f"/sessions/{session['id']}/messages").json()
             if row["stream_event_type"] == "raw_response_event"]
-    assert [row["agent"] for row in rows] == ["vibecoder", "evaluator"]
     for row in rows:
-        assert [row[f"usage_{kind}_tokens"] for kind in ("input", "cached", "output", "reasoning", "total")] == [
-            1000, 200, 100, 40, 1100]
+        assert len(rows) == 2 and [row[f"usage_{kind}_tokens"] for kind in KINDS] == [1000, 200, 100, 40, 1100]
         full = client.get(f"/messages/{row['id']}/full").json()
         assert full["openai_response"]["usage"] == USAGE and full["model"] == "gpt-5" and full["latency_ms"] >= 0
         assert full["cost_usd"] == pytest.approx((800 * 1.25 + 200 * 0.125 + 100 * 10) / 1e6)
@@ -298,15 +278,13 @@ def shown_in(daemon, client, session, secret):
     urls += [f"/messages/{row['id']}/full" for row in client.get(urls[2]).json()]
     places = {"log": daemon.stderr, **{url: client.get(url).text for url in urls}}
     for path in daemon.folder.rglob("*.db"):
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        places[path.name] = "\n".join(connection.iterdump())
-        connection.close()
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            places[path.name] = "\n".join(connection.iterdump())
     return [place for place, text in places.items() if secret in text]
 
 
-@pytest.mark.parametrize("step", [refuse(401, "Incorrect API key provided: ***"), refuse(401, f"Incorrect API key: {KEY}"),
-                                  refuse(500, f"Authorization: Bearer {KEY}"), page(f"data: {{{KEY}\n\n")],
-                         ids=["a quiet error", "an error that says it", "one that is retried", "a stream that says it"])
+@pytest.mark.parametrize("step", [
+    refuse(401, "No such key: ***"), refuse(401, KEY), refuse(500, f"Bearer {KEY}"), page(f"data: {{{KEY}\n\n")])
 def test_the_key_is_shown_nowhere(make_daemon, model, step):
     daemon = make_daemon(OPENAI_BASE_URL=model.url, OPENAI_API_KEY=KEY, LOG_LEVEL="trace")
     client = daemon.client()

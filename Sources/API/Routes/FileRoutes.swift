@@ -32,12 +32,39 @@ enum FileRoutes {
       ) { call in
         let found = try await projects.file(
           call.parameter("path"), of: call.parameter("id"), at: call.query["ref"]?.string)
-        return .json([
+        let tag = try await projects.tag(
+          of: found.path.text, in: call.parameter("id"), at: call.query["ref"]?.string)
+        var response = Response.json([
           "path": .string(found.path.text), "content": .string(String(decoding: found.file.content, as: UTF8.self)),
           "mode": .string(found.file.mode.text), "size": .integer(found.file.content.count),
         ])
+        response.fields["etag"] = tag.map { "\"\($0.hex)\"" }
+        return response
       },
+      writing(projects),
     ]
+  }
+
+  private static func writing(_ projects: ProjectService) -> Route {
+    Route(
+      method: .put, path: "/projects/{id}/files/{path...}", id: "putFile", area: "files",
+      summary: "Write one file as a commit",
+      about: "If-Match must hold the ETag that the file was read with; without it only a new file is written.",
+      body: .object([
+        .required("content", .string(maximum: 2 << 20), "The file's text."),
+        .optional("message", .string(maximum: 10_000), "The commit's message."),
+      ]),
+      answers: [
+        .json(.ok, .object([.required("path", .string()), .required("committed_sha", .string())]), "The commit.")
+      ], problems: [.preconditionFailed]
+    ) { call in
+      let tag = call.request.head.fields["if-match"].map { $0.filter { $0 != "\"" } }
+      let commit = try await projects.write(
+        Array((call.body["content"]?.string ?? "").utf8), to: call.parameter("path"), of: call.parameter("id"),
+        tag: tag,
+        message: call.body["message"]?.string)
+      return .json(["path": .string(call.parameter("path")), "committed_sha": .string(commit.hex)])
+    }
   }
 
   private static func history(_ projects: ProjectService) -> [Route] {

@@ -26,6 +26,52 @@ extension ProjectService {
     throw ServiceError(.notFound, "File not found")
   }
 
+  /// The name of a file's content at the head of the branch, which is its entity tag; nil when there is no file.
+  package func tag(of path: String, in id: String, at commit: String?) async throws -> ObjectID? {
+    try await files(of: id, at: commit).first { $0.path == path && $0.kind == .file }?.id
+  }
+
+  /// Writes one file as a commit of its own; returns the commit.
+  ///
+  /// - Throws: `ServiceError.changed` unless `tag` is the file's present one, or nil for a file that is not there.
+  package func write(_ content: [UInt8], to path: String, of id: String, tag: String?, message: String?) async throws
+    -> ObjectID
+  {
+    let path = try Self.checked(path)
+    return try await locks.withLock(id) {
+      let record = try await project(id)
+      let present = try await self.tag(of: path.text, in: id, at: nil)
+      guard present?.hex == tag else {
+        throw ServiceError(
+          .changed, "\(path) has changed since it was read: its ETag is \(present?.hex ?? "none, there is no file")")
+      }
+      guard let head = record.currentCommit.flatMap(ObjectID.init) else {
+        throw ServiceError(.wrongState, "the project's repository has no commit")
+      }
+      let repository = repositories.writer(record.repositoryPath)
+      let tree = try await repository.tree(of: head)
+      let mode: TreeFile.Mode
+      do { mode = try await repository.file(path, in: tree)?.mode ?? .regular } catch let error as GitError where error.code == .badPath {
+        throw ServiceError(.invalid, error.message, location: ["path", "path"])
+      }
+      let changed = try await repository.makeTree(from: tree, changes: [(path, TreeFile(content, mode: mode))])
+      let commit = try await repository.makeCommit(
+        tree: changed, parents: [head], message: message ?? "Change \(path)",
+        author: StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000))
+      try await repository.moveReference(
+        "refs/heads/\(record.currentBranch)", from: head, to: commit, note: "commit: change \(path)")
+      try await repository.followHead(from: tree)
+      let after = try await refresh(id)
+      await journal.post(
+        NewEvent(
+          "code_changed", topics: [Topic.project(id)],
+          data: [
+            "project_id": .string(id), "new_code": JSONValue(after.currentCode), "committed_sha": .string(commit.hex),
+          ]))
+      return commit
+    }
+  }
+
   private func tree(of id: String, at commit: String?) async throws -> (repository: Repository, tree: ObjectID?) {
     let record = try await project(id)
     let repository = repositories.reader(record.repositoryPath)
