@@ -51,7 +51,9 @@ extension ProjectService {
       let repository = repositories.writer(record.repositoryPath)
       let tree = try await repository.tree(of: head)
       let mode: TreeFile.Mode
-      do { mode = try await repository.file(path, in: tree)?.mode ?? .regular } catch let error as GitError where error.code == .badPath {
+      do { mode = try await repository.file(path, in: tree)?.mode ?? .regular } catch let error as GitError
+        where error.code == .badPath
+      {
         throw ServiceError(.invalid, error.message, location: ["path", "path"])
       }
       let changed = try await repository.makeTree(from: tree, changes: [(path, TreeFile(content, mode: mode))])
