@@ -87,7 +87,7 @@ def test_what_is_missing_or_of_another_type_is_named(client, method, path, schem
         assert faults(client.request(method, url, json=value)) == [["body"]], value
     if required:
         assert faults(client.request(method, url, json={"other": 1})) == [["body", name] for name in required]
-        assert faults(client.request(method, url)) == faults(client.request(method, url, content=b" \r\n ")) == [["body"]]
+        assert faults(client.request(method, url)) == faults(client.request(method, url, content=b" \n")) == [["body"]]
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])

@@ -15,7 +15,7 @@ from model_double import (GOOD, NONSENSE, PERMANENT, STALE, TRANSIENT, USAGE, Mo
                           endless, events_of, function_call, message, page, refuse, stall_after, submission, submit,
                           verdict, words)
 
-KEY = "sk-test-2f6b8d1c9e4a7035"
+KEY = "sk-test-2f6b8d1c9e4a7035"  # gitleaks:allow
 KINDS = ("input", "cached", "output", "reasoning", "total")
 
 
