@@ -82,15 +82,17 @@ let package = Package(
     room("Sandbox", ["CPlatform", "Platform"]),
 
     // The server and its protocols.
-    room("Server", ["HTTP", "WebSocket", "Platform", "JSON", httpTypes, logging]),
-    room("WebSocket", ["HTTP", crypto]),
+    room("Server", ["HTTP", "WebSocket", "Compression", "Platform", "JSON", httpTypes, logging]),
+    room("WebSocket", ["HTTP", "Compression", crypto]),
     room("HTTP", [httpTypes]),
+    room("Compression", ["CZlib"]),
     room("JSON", []),
 
     // The ground.
     room("Platform", ["CPlatform"]),
     .target(name: "CPlatform"),
     .target(name: "CResources"),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),
 
     // Tests.
@@ -100,7 +102,8 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("JSONTests", ["JSON"]),
     tests("HTTPTests", ["HTTP", httpTypes]),
-    tests("WebSocketTests", ["WebSocket", "HTTP"]),
+    tests("CompressionTests", ["Compression"]),
+    tests("WebSocketTests", ["WebSocket", "HTTP", "Compression"]),
     tests("PlatformTests", ["Platform"]),
     tests("ServerTests", ["Server", "HTTP", "JSON", "WebSocket", httpTypes]),
     tests("StoreTests", ["Store", grdb]),

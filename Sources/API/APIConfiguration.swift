@@ -1,34 +1,35 @@
 /// What the API must know of its surroundings.
 package struct APIConfiguration: Sendable {
   /// Origins that browsers may come from beside our own; `*` for all.
-  package var corsOrigins: [String]
+  package var corsOrigins: [String] = []
   /// Names by which this server may be called in `Host`, beside the names of the loopback.
-  package var hosts: [String]
+  package var hosts: [String] = []
   /// `ENVIRONMENT`.
-  package var environment: String
+  package var environment = "development"
   /// `FLY_REGION`.
-  package var region: String
+  package var region = "local"
   /// `FLY_APP_NAME`.
-  package var appName: String
+  package var appName = "vibegrapher"
   /// Between comments on an idle event stream.
-  package var ssePingInterval: Duration
+  package var ssePingInterval: Duration = .seconds(30)
   /// After which a client of an event stream comes back, milliseconds.
-  package var sseRetryMilliseconds: Int
+  package var sseRetryMilliseconds = 3000
+  /// Bytes of a JSON body.
+  package var bodyLimit = 4 << 20
+  /// Whether `/ws/echo` and its like are served.
+  package var servesEcho = false
+  /// Between pings of Engine.IO.
+  package var socketIOPing: Duration = .seconds(25)
+  /// Without an answer to a ping of Engine.IO.
+  package var socketIOTimeout: Duration = .seconds(60)
+  /// Between `heartbeat` events of Socket.IO.
+  package var socketIOHeartbeat: Duration = .seconds(30)
+  /// Requests a minute from one address; 0 for any number.
+  package var requestsPerMinute = 0
 
   /// The version of the program.
   package static let version = "1.0.0"
 
-  /// A configuration.
-  package init(
-    corsOrigins: [String] = [], hosts: [String] = [], environment: String = "development", region: String = "local",
-    appName: String = "vibegrapher", ssePingInterval: Duration = .seconds(30), sseRetryMilliseconds: Int = 3000
-  ) {
-    self.corsOrigins = corsOrigins
-    self.hosts = hosts
-    self.environment = environment
-    self.region = region
-    self.appName = appName
-    self.ssePingInterval = ssePingInterval
-    self.sseRetryMilliseconds = sseRetryMilliseconds
-  }
+  /// The defaults.
+  package init() {}
 }

@@ -38,13 +38,13 @@ enum EventStreamResponse {
       return Array("event: resync\ndata: \(data)\n\n".utf8)
     case .events(let events):
       var bytes: [UInt8] = []
-      for event in events {
-        bytes.append(contentsOf: "id: \(event.seq)\nevent: \(event.name)\ndata: ".utf8)
-        bytes.append(contentsOf: event.json)
-        bytes.append(contentsOf: [10, 10])
-      }
+      for event in events { bytes.append(contentsOf: event.encoded(as: .serverSent, encode)) }
       return bytes
     }
+  }
+
+  private static func encode(_ event: LogEvent) -> [UInt8] {
+    Array("id: \(event.seq)\nevent: \(event.name)\ndata: ".utf8) + event.json + [10, 10]
   }
 }
 

@@ -64,11 +64,8 @@ package struct Call: Sendable {
 }
 
 extension Route {
-  /// Most bytes of a JSON body.
-  static let bodyLimit = 4 << 20
-
-  /// The handler for the router: reads and checks the request, then answers it.
-  var serverHandler: Handler {
+  /// The handler for the router: reads and checks the request, then answers it; a body may have so many bytes.
+  func serverHandler(bodyLimit: Int) -> Handler {
     guard body != nil || !parameters.isEmpty else {
       return { request in try await respond(Call(request: request, body: .null, query: JSONObject())) }
     }
@@ -77,7 +74,7 @@ extension Route {
       let query = checkedQuery(request, &faults)
       var checked = JSONValue.null
       if let body {
-        let bytes = try await request.body.collect(upTo: Self.bodyLimit)
+        let bytes = try await request.body.collect(upTo: bodyLimit)
         checked = try checkedBody(bytes, body, &faults)
       }
       guard faults.isEmpty else { throw Problem.validation(faults) }

@@ -49,7 +49,7 @@ struct TopicSocket: Sendable {
           try await refuse("a message must be a JSON object in a text frame", code: "bad_message")
           continue
         }
-        if let subscription = try await take(message) { group.addTask { try await pump(subscription) } }
+        if let subscription = try await take(message) { group.addTask { try await Self.pump(subscription, to: socket) } }
       }
       group.cancelAll()
       subscriptions.removeAll()
@@ -95,21 +95,37 @@ struct TopicSocket: Sendable {
     return topic.flatMap { Topic.isWellFormed($0) ? $0 : nil }
   }
 
-  private func pump(_ subscription: Subscription) async throws {
+  /// Sends what a subscription delivers until it ends.
+  static func pump(_ subscription: Subscription, to socket: WebSocketConnection) async throws {
     while let delivery = try await subscription.next() {
       switch delivery {
-      case .resync(let next): try await send(TopicSnapshot.resync(topic: subscription.topic, next: next))
-      case .events(let events):
-        var frames: [UInt8] = []
-        for event in events { frames.append(contentsOf: FrameEncoder.frame(.text, event.json)) }
-        try await socket.send(frames)
+      case .resync(let next):
+        try await socket.send(.text, TopicSnapshot.resync(topic: subscription.topic, next: next).encodedBytes)
+      case .events(let events): try await send(events, to: socket)
       }
     }
   }
 
-  private func send(_ value: JSONValue) async throws {
-    try await socket.send(FrameEncoder.frame(.text, value.encodedBytes))
+  /// Sends events in the form that is encoded, and compressed, once for all connections, when this one takes it.
+  private static func send(_ events: [LogEvent], to socket: WebSocketConnection) async throws {
+    let form = await socket.sharedForm
+    if case .none = form {
+      for event in events { try await socket.send(.text, event.json) }
+      return
+    }
+    var frames: [UInt8] = []
+    for event in events {
+      if case .plain = form {
+        frames.append(contentsOf: event.encoded(as: .webSocket) { FrameEncoder.frame(.text, $0.json) })
+      } else {
+        frames.append(
+          contentsOf: event.encoded(as: .compressedWebSocket) { MessageCompressor.compressAlone(.text, $0.json) })
+      }
+    }
+    try await socket.send(shared: frames)
   }
+
+  private func send(_ value: JSONValue) async throws { try await socket.send(.text, value.encodedBytes) }
 
   private func refuse(_ message: String, code: String) async throws {
     try await send(["type": "error", "code": .string(code), "message": .string(message)])

@@ -1,3 +1,4 @@
+import EventLog
 import HTTP
 import HTTPTypes
 import JSON
@@ -33,10 +34,12 @@ package struct WebAPI: Sendable {
   /// Every operation.
   package let routes: [Route]
   private let configuration: APIConfiguration
+  private let journal: Journal
 
   /// An API over services.
   package init(parts: Parts, configuration: APIConfiguration) {
     self.configuration = configuration
+    journal = parts.projects.journal
     routes = Self.routes(parts, configuration)
   }
 
@@ -53,7 +56,7 @@ package struct WebAPI: Sendable {
   package func handler(logger: Logger) -> ServerHandler {
     var router = Router()
     for route in routes {
-      let handler = route.serverHandler
+      let handler = route.serverHandler(bodyLimit: configuration.bodyLimit)
       if route.isAtRoot { router.add(route.method, route.path, handler) }
       router.add(route.method, "/api/v1" + route.path, handler)
     }
@@ -65,6 +68,7 @@ package struct WebAPI: Sendable {
         Response(.ok, fields: HeaderFields([("content-type", "text/html; charset=utf-8")]), body: .bytes(page))
       }
     }
+    if configuration.servesEcho { EchoRoutes.register(on: &router, journal, configuration) }
     let access = AccessRules(configuration: configuration)
     return ServerHandler(router: router, logger: logger, guardian: access.check, decorator: access.decorate)
   }

@@ -34,6 +34,22 @@ struct SettingSource {
     return value
   }
 
+  /// A number of seconds, perhaps with decimals.
+  func seconds(_ setting: Setting, _ range: ClosedRange<Double>) throws(Settings.Fault) -> Duration {
+    guard let value = Double(text(setting)), range.contains(value) else {
+      throw fault(setting, "must be seconds from \(range.lowerBound) to \(range.upperBound)")
+    }
+    return .milliseconds(Int(value * 1000))
+  }
+
+  func flag(_ setting: Setting) throws(Settings.Fault) -> Bool {
+    switch text(setting).lowercased() {
+    case "true", "1", "yes", "on": return true
+    case "false", "0", "no", "off": return false
+    default: throw fault(setting, "must be true or false")
+    }
+  }
+
   /// Values that are separated by commas, in lower case.
   func list(_ setting: Setting) -> [String] {
     text(setting).split(separator: ",").map { part in

@@ -28,8 +28,8 @@ package struct Settings: Sendable {
   package let host: String
   /// The port; 0 takes a free one.
   package let port: Int
-  /// How many threads serve connections.
-  package let eventLoops: Int
+  /// The server and its protocols.
+  package let server: ServerSettings
   /// The folder of repositories.
   package let mediaPath: String
   /// `ENVIRONMENT`, shown by `/health`.
@@ -75,7 +75,8 @@ package struct Settings: Sendable {
     host = try source.loopbackHost()
     port = try source.integer(.port, 0...65_535)
     let loops = try source.integer(.eventLoops, 0...64)
-    eventLoops = loops == 0 ? ProcessInfo.processInfo.activeProcessorCount : loops
+    server = try ServerSettings(
+      source, host: host, port: port, loops: loops == 0 ? ProcessInfo.processInfo.activeProcessorCount : loops)
     mediaPath = try source.required(.mediaPath)
     self.environment = try source.required(.environment)
     flyRegion = source.text(.flyRegion)

@@ -127,7 +127,7 @@ struct Subsystems: Sendable {
     try await withJournal {
       try await messages.restore()
       let server = try HTTPServer(
-        configuration: configuration, handler: api.handler(logger: Self.logger("http", settings)))
+        configuration: settings.server.configuration, handler: api.handler(logger: Self.logger("http", settings)))
       announce(server.port)
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await server.run() }
@@ -150,14 +150,25 @@ struct Subsystems: Sendable {
     WebAPI(
       parts: .init(
         projects: projects, sessions: sessions, messages: messages, diffs: diffs, tests: tests, health: health),
-      configuration: APIConfiguration(
-        corsOrigins: settings.corsOrigins, hosts: settings.allowedHosts, environment: settings.environment,
-        region: settings.flyRegion, appName: settings.flyAppName, ssePingInterval: settings.ssePingInterval,
-        sseRetryMilliseconds: settings.sseRetryMilliseconds))
+      configuration: apiConfiguration)
   }
 
-  private var configuration: ServerConfiguration {
-    ServerConfiguration(host: settings.host, port: settings.port, loops: settings.eventLoops)
+  private var apiConfiguration: APIConfiguration {
+    var configuration = APIConfiguration()
+    configuration.corsOrigins = settings.corsOrigins
+    configuration.hosts = settings.allowedHosts
+    configuration.environment = settings.environment
+    configuration.region = settings.flyRegion
+    configuration.appName = settings.flyAppName
+    configuration.ssePingInterval = settings.ssePingInterval
+    configuration.sseRetryMilliseconds = settings.sseRetryMilliseconds
+    configuration.bodyLimit = settings.server.bodyLimit
+    configuration.servesEcho = settings.server.servesEcho
+    configuration.socketIOPing = settings.server.socketIOPing
+    configuration.socketIOTimeout = settings.server.socketIOTimeout
+    configuration.socketIOHeartbeat = settings.server.socketIOHeartbeat
+    configuration.requestsPerMinute = settings.server.requestsPerMinute
+    return configuration
   }
 
   /// The first line on standard output says where the daemon listens: scripts wait for it.

@@ -1,5 +1,6 @@
 package import JSON
 import Store
+import Synchronization
 
 /// An event to be appended: its name, what it says, and the topics under which it is read.
 package struct NewEvent: Sendable {
@@ -19,13 +20,14 @@ package struct NewEvent: Sendable {
 }
 
 /// An event as a reader of one topic gets it: encoded once for all readers, live and on replay alike.
-package struct LogEvent: Sendable, Hashable {
+package struct LogEvent: Sendable {
   /// Its number.
   package let seq: Int
   /// Its name.
   package let name: String
   /// `{"seq","topic","event","data","at"}` in UTF-8.
   package let json: [UInt8]
+  private let forms = EventForms()
 
   init(_ record: EventRecord, topic: String) {
     seq = record.seq
@@ -40,4 +42,37 @@ package struct LogEvent: Sendable, Hashable {
     writer.raw(",\"at\":\"\(record.at)\"}")
     json = writer.bytes
   }
+
+  /// The event as a protocol carries it, made by the first reader that wants it so and kept for the others.
+  package func encoded(as form: EventForm, _ make: (LogEvent) -> [UInt8]) -> [UInt8] {
+    forms.bytes(form) { make(self) }
+  }
+}
+
+/// The ways in which an event is put on the wire.
+package enum EventForm: Int, CaseIterable, Sendable {
+  case webSocket, compressedWebSocket, serverSent, socketIO
+}
+
+/// What was made of an event, shared by all its readers.
+private final class EventForms: Sendable {
+  private let made = Mutex<[[UInt8]?]>([])
+
+  func bytes(_ form: EventForm, _ make: () -> [UInt8]) -> [UInt8] {
+    made.withLock { made in
+      if made.isEmpty { made = Array(repeating: nil, count: EventForm.allCases.count) }
+      if let bytes = made[form.rawValue] { return bytes }
+      let bytes = make()
+      made[form.rawValue] = bytes
+      return bytes
+    }
+  }
+}
+
+extension LogEvent: Hashable {
+  /// Events are the same when they read the same.
+  package static func == (left: LogEvent, right: LogEvent) -> Bool { left.json == right.json }
+
+  /// Takes the number into a hash.
+  package func hash(into hasher: inout Hasher) { hasher.combine(seq) }
 }

@@ -18,11 +18,11 @@ extension HTTPConnection {
       return isKeepAlive
     case .stream(let body):
       return try await stream(response, body, to: head, isKeepAlive: isKeepAlive)
-    case .webSocket(let body):
+    case .webSocket(let upgrade):
       hasAnswerBegun = true
       append(response, isKeepAlive: true)
       try await flush()
-      try await runWebSocket(body)
+      try await runWebSocket(upgrade)
       return false
     }
   }

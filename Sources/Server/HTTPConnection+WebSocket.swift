@@ -1,19 +1,18 @@
-package import HTTP
-import HTTPTypes
+import HTTP
 import Logging
 import WebSocket
 
 extension HTTPConnection {
   /// Drives a WebSocket until its handler returns, then closes it in order (RFC 6455 section 7.1.1).
-  func runWebSocket(
-    _ body: @Sendable (WebSocketConnection) async throws -> Void
-  ) async throws {
-    let socket = WebSocketConnection(self)
+  func runWebSocket(_ upgrade: WebSocketUpgrade) async throws {
+    webSocketDecoder = WebSocketDecoder(
+      maximumMessage: upgrade.maximumMessage ?? configuration.webSocketMessage, deflate: upgrade.deflate)
+    let socket = WebSocketConnection(self, deflate: upgrade.deflate)
     webSocket = socket
     defer { webSocket = nil }
     if isDraining { await socket.close(.goingAway, reason: "the server is stopping") }
     do {
-      try await body(socket)
+      try await upgrade.run(socket)
       await socket.close(.normalClosure)
     } catch let error as WebSocketError {
       await socket.close(error.code, reason: error.message)
@@ -31,33 +30,9 @@ extension HTTPConnection {
     }
   }
 
-  func takeWebSocketEvent() throws -> WebSocketEvent? { try webSocketDecoder.next(&channel.inbound) }
+  func takeWebSocketEvent() throws -> WebSocketEvent? { try webSocketDecoder?.next(&channel.inbound) }
 
   func readMore(timeout: Duration) async throws -> Bool { try await channel.fill(timeout: timeout) }
 
   func writeRaw(_ bytes: [UInt8]) async throws { try await channel.write(bytes, timeout: configuration.writeTimeout) }
-}
-
-extension Response {
-  /// The answer to a request for a WebSocket: `101` and the closure, or why not.
-  package static func webSocket(
-    _ head: RequestHead, _ body: @escaping @Sendable (WebSocketConnection) async throws -> Void
-  ) -> Response {
-    do {
-      return Response(.switchingProtocols, fields: try WebSocketHandshake.accept(head), body: .webSocket(body))
-    } catch {
-      var problem: Problem
-      switch error {
-      case .malformed(let message): problem = Problem(.badRequest, code: "bad_handshake", message)
-      case .notAnUpgrade:
-        problem = Problem(.upgradeRequired, code: "upgrade_required", "this address speaks WebSocket only")
-        problem.fields.append("upgrade", "websocket")
-      case .unsupportedVersion:
-        problem = Problem(.upgradeRequired, code: "upgrade_required", "only version 13 of WebSocket is spoken here")
-        problem.fields.append("upgrade", "websocket")
-        problem.fields.append("sec-websocket-version", "13")
-      }
-      return problem.response(instance: head.path, requestID: "")
-    }
-  }
 }

@@ -21,7 +21,7 @@ actor HTTPConnection {
   var isDraining = false
   var isStreaming = false
   var webSocket: WebSocketConnection?
-  var webSocketDecoder: WebSocketDecoder
+  var webSocketDecoder: WebSocketDecoder?
   private var decoder: RequestDecoder
   private var expectsContinue = false
   private var isBodyComplete = true
@@ -40,7 +40,6 @@ actor HTTPConnection {
     self.configuration = configuration
     self.handler = handler
     channel = SocketChannel(descriptor, loop: loop)
-    webSocketDecoder = WebSocketDecoder(maximumMessage: configuration.webSocketMessage)
     decoder = RequestDecoder(limits: configuration.limits)
   }
 

@@ -12,8 +12,8 @@ package struct Response: Sendable {
     case bytes([UInt8])
     /// What the closure writes, in chunks, until it returns; the task is cancelled when the client goes away.
     case stream(@Sendable (ResponseWriter) async throws -> Void)
-    /// The connection becomes a WebSocket that the closure drives until it returns.
-    case webSocket(@Sendable (WebSocketConnection) async throws -> Void)
+    /// The connection becomes a WebSocket.
+    case webSocket(WebSocketUpgrade)
   }
 
   /// The status.

@@ -15,7 +15,28 @@ package actor WebSocketConnection {
   private var waiters: [CheckedContinuation<Void, Never>] = []
   private var isAwaitingPong = false
 
-  init(_ connection: HTTPConnection) { self.connection = connection }
+  private let compressor: MessageCompressor?
+
+  init(_ connection: HTTPConnection, deflate: DeflateParameters?) {
+    self.connection = connection
+    compressor = deflate.map { MessageCompressor($0) }
+  }
+
+  /// How a message that was encoded once for many connections may reach this one.
+  package enum SharedForm: Sendable {
+    /// As `FrameEncoder.frame` makes it.
+    case plain
+    /// As `MessageCompressor.compressAlone` makes it.
+    case compressed
+    /// Not at all: it has to be compressed for this connection alone.
+    case none
+  }
+
+  /// The form that this connection takes.
+  package var sharedForm: SharedForm {
+    guard let compressor else { return .plain }
+    return compressor.takesShared ? .compressed : .none
+  }
 
   /// The next text or binary message, or nil when the client has closed.
   ///
@@ -27,7 +48,7 @@ package actor WebSocketConnection {
         guard let event = try await nextEvent() else { return nil }
         switch event {
         case .text, .binary: return event
-        case .ping(let payload): try await send(FrameEncoder.frame(.pong, payload))
+        case .ping(let payload): try await control(FrameEncoder.frame(.pong, payload))
         case .pong: isAwaitingPong = false
         case .close(let code, _):
           await close(code ?? .normalClosure)
@@ -50,21 +71,28 @@ package actor WebSocketConnection {
       } catch ConnectionError.timedOut {
         guard !isAwaitingPong else { throw ConnectionError.timedOut }
         isAwaitingPong = true
-        try await send(FrameEncoder.frame(.ping, []))
+        try await control(FrameEncoder.frame(.ping, []))
       }
     }
   }
 
-  /// Sends encoded frames in order, and returns when all but a bounded rest has been taken by the system.
+  /// Sends a message, and returns when all but a bounded rest has been taken by the system.
   ///
   /// - Throws: `ConnectionError` when the client is gone or takes nothing for too long.
-  package func send(_ frames: [UInt8]) async throws {
+  package func send(_ opcode: Opcode, _ payload: [UInt8]) async throws {
     guard !hasSentClose else { throw ConnectionError.endOfInput }
-    try await write(frames)
+    try await write(compressor?.frame(opcode, payload) ?? FrameEncoder.frame(opcode, payload))
   }
 
   /// Sends a text message.
-  package func send(text: String) async throws { try await send(FrameEncoder.text(text)) }
+  package func send(text: String) async throws { try await send(.text, Array(text.utf8)) }
+
+  /// Sends frames that were encoded in the form of `sharedForm`, in order, like `send`.
+  package func send(shared frames: [UInt8]) async throws {
+    guard !hasSentClose else { throw ConnectionError.endOfInput }
+    compressor?.forget()
+    try await write(frames)
+  }
 
   /// Sends a close frame, once; what comes later is not sent.
   package func close(_ code: CloseCode, reason: String = "") async {
@@ -72,6 +100,11 @@ package actor WebSocketConnection {
     hasSentClose = true
     // The connection may be gone already, which is what closing wants.
     try? await write(FrameEncoder.close(code, reason: reason))
+  }
+
+  private func control(_ frame: [UInt8]) async throws {
+    guard !hasSentClose else { throw ConnectionError.endOfInput }
+    try await write(frame)
   }
 
   private func write(_ frames: [UInt8]) async throws {

@@ -30,9 +30,11 @@ package enum Opcode: UInt8, Sendable {
 struct FrameDecoder: Sendable {
   struct Header: Sendable, Hashable {
     let isFinal: Bool
+    /// RSV1, which says that the message is compressed (RFC 7692 section 6).
+    let isCompressed: Bool
     let opcode: Opcode
     let length: Int
-    let maskingKey: [UInt8]
+    let maskingKey: UInt32
   }
 
   enum Event: Sendable {
@@ -47,6 +49,9 @@ struct FrameDecoder: Sendable {
   }
 
   private var state = State.header
+  private let allowsCompression: Bool
+
+  init(allowsCompression: Bool) { self.allowsCompression = allowsCompression }
 
   /// The next event, or nil when more bytes are needed.
   mutating func next(_ queue: inout ByteQueue) throws(WebSocketError) -> Event? {
@@ -61,7 +66,7 @@ struct FrameDecoder: Sendable {
       // A control frame is handed on whole.
       if header.opcode.isControl, count < header.length { return nil }
       var bytes = queue.take(count)
-      for index in bytes.indices { bytes[index] ^= header.maskingKey[(done + index) & 3] }
+      Self.unmask(&bytes, header.maskingKey, offset: done)
       let isLast = done + count == header.length
       state = isLast ? .header : .payload(header, done: done + count)
       return .payload(bytes, isLast: isLast)
@@ -71,9 +76,13 @@ struct FrameDecoder: Sendable {
   private func header(_ queue: inout ByteQueue) throws(WebSocketError) -> Header? {
     guard queue.count >= 2 else { return nil }
     let (first, second) = (queue[0], queue[1])
-    guard first & 0x70 == 0 else { throw WebSocketError(.protocolError, "reserved bits must be 0") }
     guard let opcode = Opcode(rawValue: first & 0x0F) else {
       throw WebSocketError(.protocolError, "unknown opcode \(first & 0x0F)")
+    }
+    let isCompressed = first & 0x40 != 0
+    let mayBeCompressed = allowsCompression && (opcode == .text || opcode == .binary)
+    guard first & 0x30 == 0, !isCompressed || mayBeCompressed else {
+      throw WebSocketError(.protocolError, "reserved bits must be 0")
     }
     let isFinal = first & 0x80 != 0
     guard second & 0x80 != 0 else { throw WebSocketError(.protocolError, "a client must mask its frames") }
@@ -94,8 +103,30 @@ struct FrameDecoder: Sendable {
       }
       length = Int(value)
     }
-    let maskingKey = Array(queue[2 + extended..<6 + extended])
+    // The key's first byte stands lowest, as in memory.
+    var maskingKey: UInt32 = 0
+    for offset in 0..<4 { maskingKey |= UInt32(queue[2 + extended + offset]) << (8 * offset) }
     queue.consume(6 + extended)
-    return Header(isFinal: isFinal, opcode: opcode, length: length, maskingKey: maskingKey)
+    return Header(
+      isFinal: isFinal, isCompressed: isCompressed, opcode: opcode, length: length, maskingKey: maskingKey)
+  }
+
+  /// Takes the mask off bytes that stand at an offset of the payload (section 5.3), eight at a time.
+  private static func unmask(_ bytes: inout [UInt8], _ maskingKey: UInt32, offset: Int) {
+    let shift = UInt32(8 * (offset & 3))
+    let key = shift == 0 ? maskingKey : maskingKey >> shift | maskingKey << (32 - shift)
+    let wide = UInt64(key) << 32 | UInt64(key)
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+      var index = 0
+      while index + 8 <= buffer.count {
+        let word = unsafe buffer.loadUnaligned(fromByteOffset: index, as: UInt64.self).littleEndian ^ wide
+        unsafe buffer.storeBytes(of: word.littleEndian, toByteOffset: index, as: UInt64.self)
+        index += 8
+      }
+      while index < buffer.count {
+        unsafe buffer[index] ^= UInt8(truncatingIfNeeded: key >> UInt32(8 * (index & 3)))
+        index += 1
+      }
+    }
   }
 }

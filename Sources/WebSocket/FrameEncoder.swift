@@ -1,10 +1,14 @@
 /// Writes a server's frames (RFC 6455 section 5.2): final, unmasked, lengths in as few bytes as they need.
 package enum FrameEncoder {
   /// A whole message in one frame, or a control frame with at most 125 bytes of payload.
-  package static func frame(_ opcode: Opcode, _ payload: some Collection<UInt8>) -> [UInt8] {
+  ///
+  /// `isCompressed` sets RSV1: the payload is compressed (RFC 7692 section 6).
+  package static func frame(
+    _ opcode: Opcode, _ payload: some Collection<UInt8>, isCompressed: Bool = false
+  ) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(payload.count + 10)
-    bytes.append(0x80 | opcode.rawValue)
+    bytes.append((isCompressed ? 0xC0 : 0x80) | opcode.rawValue)
     switch payload.count {
     case 0...125:
       bytes.append(UInt8(payload.count))

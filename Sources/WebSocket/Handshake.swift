@@ -14,8 +14,10 @@ package enum WebSocketHandshake {
     case malformed(String)
   }
 
-  /// The fields of the `101 Switching Protocols` that accepts a request.
-  package static func accept(_ head: RequestHead) throws(Refusal) -> HeaderFields {
+  /// The fields of the `101 Switching Protocols` that accepts a request, and what compression was agreed on.
+  package static func accept(
+    _ head: RequestHead
+  ) throws(Refusal) -> (fields: HeaderFields, deflate: DeflateParameters?) {
     guard head.minorVersion == 1, head.fields.tokens(of: "upgrade").contains("websocket"),
       head.fields.tokens(of: "connection").contains("upgrade")
     else { throw .notAnUpgrade }
@@ -25,9 +27,12 @@ package enum WebSocketHandshake {
     guard keys.count == 1, let key = keys.first, Data(base64Encoded: key)?.count == 16 else {
       throw .malformed("Sec-WebSocket-Key must be 16 bytes in base64")
     }
-    return HeaderFields([
+    var fields = HeaderFields([
       ("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", acceptValue(for: key)),
     ])
+    let extensions = DeflateParameters.negotiate(head.fields)
+    if let extensions { fields.append("sec-websocket-extensions", extensions.answer) }
+    return (fields, extensions?.parameters)
   }
 
   /// The `Sec-WebSocket-Accept` for a key (section 4.2.2 item 5.4).

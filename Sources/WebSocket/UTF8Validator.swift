@@ -7,9 +7,19 @@ struct UTF8Validator: Sendable {
   /// Whether the text may end here.
   var isComplete: Bool { pending == 0 }
 
-  /// Takes more bytes; false when they cannot belong to any valid text.
-  mutating func receive(_ bytes: [UInt8]) -> Bool {
-    for byte in bytes {
+  /// Takes more bytes, from `start` on; false when they cannot belong to any valid text.
+  mutating func receive(_ bytes: [UInt8], from start: Int = 0) -> Bool {
+    unsafe bytes.withUnsafeBytes { unsafe receive(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+  }
+
+  private mutating func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    var index = 0
+    let count = bytes.count
+    while index < count {
+      if pending == 0 { index = unsafe Self.skipASCII(bytes, from: index) }
+      guard index < count else { return true }
+      let byte = unsafe bytes[index]
+      index += 1
       if pending > 0 {
         guard range.contains(byte) else { return false }
         pending -= 1
@@ -19,6 +29,19 @@ struct UTF8Validator: Sendable {
       }
     }
     return true
+  }
+
+  /// The offset of the first byte at or after `index` that is no ASCII, found 64 bytes at a time.
+  private static func skipASCII(_ bytes: UnsafeRawBufferPointer, from index: Int) -> Int {
+    var index = index
+    let count = bytes.count
+    while index + 64 <= count {
+      let block = unsafe bytes.loadUnaligned(fromByteOffset: index, as: SIMD64<UInt8>.self)
+      guard block.max() < 0x80 else { break }
+      index += 64
+    }
+    while index < count, unsafe bytes[index] < 0x80 { index += 1 }
+    return index
   }
 
   private mutating func begin(_ byte: UInt8) -> Bool {

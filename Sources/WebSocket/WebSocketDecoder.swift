@@ -1,3 +1,4 @@
+import Compression
 package import HTTP
 
 /// A whole message of a peer, or a control frame.
@@ -14,20 +15,29 @@ package enum WebSocketEvent: Sendable, Hashable {
   case close(CloseCode?, reason: String)
 }
 
-/// Assembles a client's frames into messages (RFC 6455 section 5.4).
+/// Assembles a client's frames into messages (RFC 6455 section 5.4) and restores compressed ones (RFC 7692).
 ///
 ///     idle -> text or binary frame, not final -> continuation ... -> final -> idle
 ///        \-> control frames at any point, also between fragments
-package struct WebSocketDecoder: Sendable {
+///
+/// Bounds hold for what a message is restored to, so that a small frame cannot become a large message.
+package struct WebSocketDecoder {
   private let maximumMessage: Int
-  private var frames = FrameDecoder()
+  private let deflate: DeflateParameters?
+  private var inflater: Inflater?
+  private var isCompressed = false
+  private var frames: FrameDecoder
   private var header: FrameDecoder.Header?
   private var kind: Opcode?
   private var message: [UInt8] = []
   private var validator = UTF8Validator()
 
   /// A decoder at the start of a connection; a message may have so many bytes.
-  package init(maximumMessage: Int) { self.maximumMessage = maximumMessage }
+  package init(maximumMessage: Int, deflate: DeflateParameters? = nil) {
+    self.maximumMessage = maximumMessage
+    self.deflate = deflate
+    frames = FrameDecoder(allowsCompression: deflate != nil)
+  }
 
   /// The next event in the queue, or nil when more bytes are needed.
   package mutating func next(_ queue: inout ByteQueue) throws(WebSocketError) -> WebSocketEvent? {
@@ -53,19 +63,54 @@ package struct WebSocketDecoder: Sendable {
     } else {
       guard kind == nil else { throw WebSocketError(.protocolError, "a new message must not start inside another") }
       kind = header.opcode
+      isCompressed = header.isCompressed
       validator = UTF8Validator()
     }
-    guard header.length <= maximumMessage - message.count else {
-      throw WebSocketError(.messageTooBig, "a message may have \(maximumMessage) bytes")
-    }
+    guard header.length <= maximumMessage - message.count else { throw tooBig }
+  }
+
+  private var tooBig: WebSocketError {
+    WebSocketError(.messageTooBig, "a message may have \(maximumMessage) bytes")
   }
 
   private mutating func append(_ bytes: [UInt8]) throws(WebSocketError) {
-    if kind == .text, !validator.receive(bytes) { throw WebSocketError(.invalidPayload, "text must be UTF-8") }
-    if message.isEmpty { message = bytes } else { message.append(contentsOf: bytes) }
+    let start = message.count
+    if isCompressed {
+      try inflate(bytes)
+    } else if message.isEmpty {
+      message = bytes
+    } else {
+      message.append(contentsOf: bytes)
+    }
+    if kind == .text, !validator.receive(message, from: start) {
+      throw WebSocketError(.invalidPayload, "text must be UTF-8")
+    }
+  }
+
+  private mutating func inflate(_ bytes: [UInt8]) throws(WebSocketError) {
+    do throws(CompressionError) {
+      if inflater == nil { inflater = try Inflater(windowBits: deflate?.clientWindowBits ?? 15) }
+      try inflater?.decompress(bytes, into: &message, limit: maximumMessage - message.count)
+    } catch {
+      switch error {
+      case .tooLarge: throw tooBig
+      case .badData: throw WebSocketError(.invalidPayload, "a compressed message must be a DEFLATE stream")
+      case .outOfMemory: throw WebSocketError(.internalError, "no memory is left to restore a message")
+      }
+    }
+  }
+
+  /// Puts back what the sender took from the end of a compressed message (RFC 7692 section 7.2.2).
+  private mutating func endCompressed() throws(WebSocketError) {
+    try append([0, 0, 0xFF, 0xFF])
+    guard let inflater, inflater.isBetweenBlocks else {
+      throw WebSocketError(.invalidPayload, "a compressed message must end with a block")
+    }
+    if deflate?.clientForgets == true { inflater.reset() }
   }
 
   private mutating func finish() throws(WebSocketError) -> WebSocketEvent {
+    if isCompressed { try endCompressed() }
     defer {
       kind = nil
       message = []

@@ -12,7 +12,7 @@ import WebSocket
       .webSocket(request.head) { socket in
         while let event = try await socket.receive() {
           if case .text(let text) = event { try await socket.send(text: text) }
-          if case .binary(let bytes) = event { try await socket.send(FrameEncoder.frame(.binary, bytes)) }
+          if case .binary(let bytes) = event { try await socket.send(.binary, bytes) }
         }
       }
     }

@@ -1,0 +1,41 @@
+package import HTTP
+import HTTPTypes
+import WebSocket
+
+/// What a connection does after it has become a WebSocket.
+package struct WebSocketUpgrade: Sendable {
+  /// Bytes that a message may have, as it is before compression; nil for the server's setting.
+  let maximumMessage: Int?
+  /// The compression that was agreed on.
+  let deflate: DeflateParameters?
+  /// Drives the WebSocket until it returns.
+  let run: @Sendable (WebSocketConnection) async throws -> Void
+}
+
+extension Response {
+  /// The answer to a request for a WebSocket: `101` and the closure, or why not.
+  package static func webSocket(
+    _ head: RequestHead, maximumMessage: Int? = nil,
+    _ run: @escaping @Sendable (WebSocketConnection) async throws -> Void
+  ) -> Response {
+    do {
+      let (fields, deflate) = try WebSocketHandshake.accept(head)
+      return Response(
+        .switchingProtocols, fields: fields,
+        body: .webSocket(WebSocketUpgrade(maximumMessage: maximumMessage, deflate: deflate, run: run)))
+    } catch {
+      var problem: Problem
+      switch error {
+      case .malformed(let message): problem = Problem(.badRequest, code: "bad_handshake", message)
+      case .notAnUpgrade:
+        problem = Problem(.upgradeRequired, code: "upgrade_required", "this address speaks WebSocket only")
+        problem.fields.append("upgrade", "websocket")
+      case .unsupportedVersion:
+        problem = Problem(.upgradeRequired, code: "upgrade_required", "only version 13 of WebSocket is spoken here")
+        problem.fields.append("upgrade", "websocket")
+        problem.fields.append("sec-websocket-version", "13")
+      }
+      return problem.response(instance: head.path, requestID: "")
+    }
+  }
+}
