@@ -49,7 +49,8 @@ struct TopicSocket: Sendable {
           try await refuse("a message must be a JSON object in a text frame", code: "bad_message")
           continue
         }
-        if let subscription = try await take(message) { group.addTask { try await Self.pump(subscription, to: socket) } }
+        guard let subscription = try await take(message) else { continue }
+        group.addTask { try await Self.pump(subscription, to: socket) }
       }
       group.cancelAll()
       subscriptions.removeAll()

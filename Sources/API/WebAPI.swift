@@ -1,3 +1,4 @@
+import Crypto
 import EventLog
 import HTTP
 import HTTPTypes
@@ -5,6 +6,15 @@ import JSON
 package import Logging
 package import Server
 package import Services
+
+extension Response {
+  /// An answer that is the same as long as the program is, with a tag by which a client need not read it again.
+  fileprivate static func fixed(_ bytes: [UInt8], contentType: String) -> Response {
+    let digest = SHA256.hash(data: bytes).prefix(16)
+    let tag = digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    return .ranged(bytes, contentType: contentType, tag: tag)
+  }
+}
 
 /// The whole API: its routes, and the handler that a server serves them with.
 package struct WebAPI: Sendable {
@@ -35,11 +45,14 @@ package struct WebAPI: Sendable {
   package let routes: [Route]
   private let configuration: APIConfiguration
   private let journal: Journal
+  /// The Socket.IO sessions, which must be run beside the server.
+  package let socketIO: SocketIOServer
 
   /// An API over services.
   package init(parts: Parts, configuration: APIConfiguration) {
     self.configuration = configuration
     journal = parts.projects.journal
+    socketIO = SocketIOServer(projects: parts.projects, configuration: configuration)
     routes = Self.routes(parts, configuration)
   }
 
@@ -60,14 +73,11 @@ package struct WebAPI: Sendable {
       if route.isAtRoot { router.add(route.method, route.path, handler) }
       router.add(route.method, "/api/v1" + route.path, handler)
     }
-    let document = document
-    for path in ["/openapi.json", "/api/v1/openapi.json"] { router.add(.get, path) { _ in .json(document) } }
-    let page = DocumentationPage.bytes
-    for path in ["/docs", "/redoc"] {
-      router.add(.get, path) { _ in
-        Response(.ok, fields: HeaderFields([("content-type", "text/html; charset=utf-8")]), body: .bytes(page))
-      }
-    }
+    let document = Response.fixed(document, contentType: "application/json")
+    for path in ["/openapi.json", "/api/v1/openapi.json"] { router.add(.get, path) { _ in document } }
+    let page = Response.fixed(DocumentationPage.bytes, contentType: "text/html; charset=utf-8")
+    for path in ["/docs", "/redoc"] { router.add(.get, path) { _ in page } }
+    SocketIORoutes.register(on: &router, socketIO)
     if configuration.servesEcho { EchoRoutes.register(on: &router, journal, configuration) }
     let access = AccessRules(configuration: configuration)
     return ServerHandler(router: router, logger: logger, guardian: access.check, decorator: access.decorate)

@@ -126,17 +126,20 @@ struct Subsystems: Sendable {
   func serve(until stopRequests: StopRequests) async throws {
     try await withJournal {
       try await messages.restore()
+      let api = api
       let server = try HTTPServer(
         configuration: settings.server.configuration, handler: api.handler(logger: Self.logger("http", settings)))
       announce(server.port)
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await server.run() }
         group.addTask { await health.run() }
+        group.addTask { await api.socketIO.run() }
         if let embeddedModel { group.addTask { await embeddedModel.run() } }
         group.addTask { await messages.run() }
         await stopRequests.wait()
         logger.notice("stopping")
         messages.stop()
+        await api.socketIO.stop()
         await server.stop()
         await embeddedModel?.stop(grace: .seconds(1))
         group.cancelAll()

@@ -47,7 +47,8 @@ import CZlib
       if code == Z_STREAM_END {
         try restart()
       } else if code != Z_OK, code != Z_BUF_ERROR {
-        throw code == Z_MEM_ERROR ? .outOfMemory : .badData(unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "")
+        guard code != Z_MEM_ERROR else { throw .outOfMemory }
+        throw .badData(unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "")
       }
       isDone = taken == bytes.count && left > 0
     }

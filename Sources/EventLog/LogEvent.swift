@@ -27,10 +27,12 @@ package struct LogEvent: Sendable {
   package let name: String
   /// `{"seq","topic","event","data","at"}` in UTF-8.
   package let json: [UInt8]
+  private let encodedData: String
   private let forms = EventForms()
 
   init(_ record: EventRecord, topic: String) {
     seq = record.seq
+    encodedData = record.data
     name = record.event
     var writer = JSONWriter(capacity: record.data.utf8.count + topic.utf8.count + 128)
     writer.raw("{\"seq\":\(record.seq),\"topic\":")
@@ -42,6 +44,9 @@ package struct LogEvent: Sendable {
     writer.raw(",\"at\":\"\(record.at)\"}")
     json = writer.bytes
   }
+
+  /// What it says, decoded anew; null when the log's text is no JSON.
+  package var data: JSONValue { (try? JSONParser.parse(encodedData)) ?? .null }
 
   /// The event as a protocol carries it, made by the first reader that wants it so and kept for the others.
   package func encoded(as form: EventForm, _ make: (LogEvent) -> [UInt8]) -> [UInt8] {

@@ -16,6 +16,9 @@ extension HTTPConnection {
       append(response, isKeepAlive: isKeepAlive, isHead: head.method == .head, minorVersion: head.minorVersion)
       if outbound.count >= 64 * 1024 { try await flush() }
       return isKeepAlive
+    case .file(let file):
+      try await send(file, in: response, to: head, isKeepAlive: isKeepAlive)
+      return isKeepAlive
     case .stream(let body):
       return try await stream(response, body, to: head, isKeepAlive: isKeepAlive)
     case .webSocket(let upgrade):
@@ -25,6 +28,17 @@ extension HTTPConnection {
       try await runWebSocket(upgrade)
       return false
     }
+  }
+
+  /// Sends a file behind the head, without its bytes coming through here.
+  private func send(_ file: FileBody, in response: Response, to head: RequestHead, isKeepAlive: Bool) async throws {
+    ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
+    ResponseEncoder.field("content-length", "\(file.range.count)", into: &outbound)
+    appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code)
+    try await flush()
+    guard head.method == .get else { return }
+    hasAnswerBegun = true
+    try await channel.sendFile(file.descriptor, file.range, timeout: configuration.writeTimeout)
   }
 
   /// Writes an answer whose body is at hand.
@@ -130,4 +144,7 @@ package struct ResponseWriter: Sendable {
   ///
   /// - Throws: `ConnectionError` when the client is gone, takes nothing for too long, or the server stops.
   package func write(_ bytes: [UInt8]) async throws { try await connection.write(bytes, isChunked: isChunked) }
+
+  /// Gives other connections of this loop a turn, for a body that is made with much work.
+  package func letOthersGo() async { await connection.loop.yield() }
 }

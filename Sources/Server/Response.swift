@@ -10,6 +10,8 @@ package struct Response: Sendable {
     case empty
     /// These bytes.
     case bytes([UInt8])
+    /// A file's bytes.
+    case file(FileBody)
     /// What the closure writes, in chunks, until it returns; the task is cancelled when the client goes away.
     case stream(@Sendable (ResponseWriter) async throws -> Void)
     /// The connection becomes a WebSocket.
@@ -29,6 +31,14 @@ package struct Response: Sendable {
     self.status = status
     self.fields = fields
     self.body = body
+  }
+
+  /// An answer that may be asked for in part, and not again while its entity tag is the same.
+  package static func ranged(_ bytes: [UInt8], contentType: String, tag: String) -> Response {
+    let fields = HeaderFields([
+      ("content-type", contentType), ("etag", "\"\(tag)\""), ("accept-ranges", "bytes"), ("cache-control", "no-cache"),
+    ])
+    return Response(.ok, fields: fields, body: .bytes(bytes))
   }
 
   /// An answer whose body is encoded JSON.

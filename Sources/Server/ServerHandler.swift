@@ -37,7 +37,8 @@ package struct ServerHandler: Sendable {
     let (head, id) = (request.head, request.id)
     do {
       try guardian(request)
-      return decorate(try await router.respond(to: request), for: head, id: id)
+      let response = try await router.respond(to: request)
+      return decorate(try Representation.select(response, for: head), for: head, id: id)
     } catch let problem as Problem {
       return decorate(problem.response(instance: head.path, requestID: id), for: head, id: id)
     } catch let error as ConnectionError {

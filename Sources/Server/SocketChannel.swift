@@ -75,29 +75,55 @@ import Platform
   ///
   /// Several tasks may write: each one's bytes stay together, in the order of the calls.
   func write(_ bytes: [UInt8], timeout: Duration) async throws(ConnectionError) {
-    while isWriting { unsafe await withUnsafeContinuation { unsafe turns.append($0) } }
-    isWriting = true
-    defer {
-      isWriting = false
-      if unsafe !turns.isEmpty { unsafe turns.removeFirst().resume() }
-    }
+    await takeTurn()
+    defer { endTurn() }
     var written = 0
     while written < bytes.count {
       if let failure { throw failure }
       let count = unsafe bytes.withUnsafeBytes {
         unsafe send(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written, Int32(MSG_NOSIGNAL))
       }
-      if count >= 0 {
-        written += count
-      } else if errno == EAGAIN {
-        isWritable = false
-        writeDeadline = ContinuousClock.now.advanced(by: timeout)
-        while !isWritable, failure == nil { unsafe await withUnsafeContinuation { unsafe writer = $0 } }
-        writeDeadline = nil
-      } else if errno != EINTR {
-        throw fail(.broken(errno))
-      }
+      if count >= 0 { written += count } else { try await makeRoom(errno, timeout: timeout) }
     }
+  }
+
+  /// Writes a part of a file with sendfile(2), waiting for room.
+  ///
+  /// - Throws: `ConnectionError`, also when the file has become shorter: the length was promised already.
+  func sendFile(_ file: Int32, _ range: Range<Int>, timeout: Duration) async throws(ConnectionError) {
+    await takeTurn()
+    defer { endTurn() }
+    var offset = range.lowerBound
+    while offset < range.upperBound {
+      if let failure { throw failure }
+      let count = unsafe sendfile(descriptor, file, &offset, min(range.upperBound - offset, 1 << 20))
+      if count == 0 { throw fail(.broken(EIO)) }
+      if count < 0 { try await makeRoom(errno, timeout: timeout) }
+      // A file that is in memory would otherwise hold the loop until all of it is out.
+      await loop.yield()
+    }
+  }
+
+  private func takeTurn() async {
+    while isWriting { unsafe await withUnsafeContinuation { unsafe turns.append($0) } }
+    isWriting = true
+  }
+
+  private func endTurn() {
+    isWriting = false
+    if unsafe !turns.isEmpty { unsafe turns.removeFirst().resume() }
+  }
+
+  /// Waits after a write that was refused with this `errno` until another may go further.
+  private func makeRoom(_ code: Int32, timeout: Duration) async throws(ConnectionError) {
+    guard code == EAGAIN else {
+      if code == EINTR { return }
+      throw fail(.broken(code))
+    }
+    isWritable = false
+    writeDeadline = ContinuousClock.now.advanced(by: timeout)
+    while !isWritable, failure == nil { unsafe await withUnsafeContinuation { unsafe writer = $0 } }
+    writeDeadline = nil
   }
 
   /// Closes the sending half, so that the client sees the end after the last byte.

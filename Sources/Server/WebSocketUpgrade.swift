@@ -17,7 +17,7 @@ extension Response {
   package static func webSocket(
     _ head: RequestHead, maximumMessage: Int? = nil,
     _ run: @escaping @Sendable (WebSocketConnection) async throws -> Void
-  ) -> Response {
+  ) throws -> Response {
     do {
       let (fields, deflate) = try WebSocketHandshake.accept(head)
       return Response(
@@ -35,7 +35,7 @@ extension Response {
         problem.fields.append("upgrade", "websocket")
         problem.fields.append("sec-websocket-version", "13")
       }
-      return problem.response(instance: head.path, requestID: "")
+      throw problem
     }
   }
 }

@@ -66,7 +66,7 @@ import Testing
       _ = try await request.body.collect(upTo: 1 << 20)
       return script.next()
     }
-    let network = NetworkTransport(headTimeout: .seconds(5))
+    let network = NetworkTransport(headTimeout: .seconds(30))
     let events = Mutex<[ModelEvent]>([])
     let result = try await withServer(router) { port in
       var retry = RetryPolicy()

@@ -9,7 +9,7 @@ import WebSocket
   private static var router: Router {
     var router = Router()
     router.add(.get, "/echo") { request in
-      .webSocket(request.head) { socket in
+      try .webSocket(request.head) { socket in
         while let event = try await socket.receive() {
           if case .text(let text) = event { try await socket.send(text: text) }
           if case .binary(let bytes) = event { try await socket.send(.binary, bytes) }

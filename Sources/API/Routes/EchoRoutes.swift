@@ -14,7 +14,7 @@ enum EchoRoutes {
 
   static func register(on router: inout Router, _ journal: Journal, _ configuration: APIConfiguration) {
     router.add(.get, "/ws/echo") { request in
-      .webSocket(request.head, maximumMessage: messageLimit) { socket in
+      try .webSocket(request.head, maximumMessage: messageLimit) { socket in
         while let event = try await socket.receive() {
           switch event {
           case .text(let text): try await socket.send(text: text)
@@ -25,7 +25,7 @@ enum EchoRoutes {
       }
     }
     router.add(.get, "/ws/fanout") { request in
-      .webSocket(request.head) { socket in try await join(journal, socket) }
+      try .webSocket(request.head) { socket in try await join(journal, socket) }
     }
     router.add(.get, "/sse/fanout") { _ in
       EventStreamResponse.make(journal, topic: room, after: nil, configuration: configuration)

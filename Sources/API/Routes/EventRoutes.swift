@@ -39,7 +39,7 @@ enum EventRoutes {
           """,
         answers: [.empty(.switchingProtocols, "A WebSocket.")], problems: [.upgradeRequired]
       ) { call in
-        .webSocket(call.request.head) { socket in try await TopicSocket(journal: journal, socket: socket).run() }
+        try .webSocket(call.request.head) { socket in try await TopicSocket(journal: journal, socket: socket).run() }
       },
     ]
   }

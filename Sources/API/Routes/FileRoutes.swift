@@ -25,7 +25,11 @@ enum FileRoutes {
       },
       Route(
         method: .get, path: "/projects/{id}/files/{path...}", id: "getFile", area: "files",
-        summary: "Show a file at a commit", parameters: [reference],
+        summary: "Show a file at a commit",
+        about: "With raw=1 the answer is the file itself: byte ranges are served, and If-None-Match is honoured.",
+        parameters: [
+          reference, .init(name: "raw", schema: .integer(minimum: 0, maximum: 1), about: "1 for the bytes alone."),
+        ],
         answers: [
           .json(.ok, .object([.required("path", .string()), .required("content", .string())]), "The file's text.")
         ]
@@ -34,6 +38,9 @@ enum FileRoutes {
           call.parameter("path"), of: call.parameter("id"), at: call.query["ref"]?.string)
         let tag = try await projects.tag(
           of: found.path.text, in: call.parameter("id"), at: call.query["ref"]?.string)
+        if call.query["raw"]?.integer == 1 {
+          return raw(found.file.content, path: found.path.text, tag: tag?.hex ?? "")
+        }
         var response = Response.json([
           "path": .string(found.path.text), "content": .string(String(decoding: found.file.content, as: UTF8.self)),
           "mode": .string(found.file.mode.text), "size": .integer(found.file.content.count),
@@ -43,6 +50,15 @@ enum FileRoutes {
       },
       writing(projects),
     ]
+  }
+
+  /// The file itself, as plain text or bytes: never as a page or a script, since anybody's agent wrote it.
+  private static func raw(_ content: [UInt8], path: String, tag: String) -> Response {
+    let isText = String(validating: content, as: UTF8.self) != nil && !content.contains(0)
+    var response = Response.ranged(
+      content, contentType: isText ? "text/plain; charset=utf-8" : "application/octet-stream", tag: tag)
+    response.fields.append("x-content-type-options", "nosniff")
+    return response
   }
 
   private static func writing(_ projects: ProjectService) -> Route {
@@ -58,7 +74,10 @@ enum FileRoutes {
         .json(.ok, .object([.required("path", .string()), .required("committed_sha", .string())]), "The commit.")
       ], problems: [.preconditionFailed]
     ) { call in
-      let tag = call.request.head.fields["if-match"].map { $0.filter { $0 != "\"" } }
+      let tag = call.request.head.fields["if-match"].map { tag in
+        // A tag made weak by compression names the same content.
+        String((tag.hasPrefix("W/") ? tag.dropFirst(2) : tag[...]).filter { $0 != "\"" })
+      }
       let commit = try await projects.write(
         Array((call.body["content"]?.string ?? "").utf8), to: call.parameter("path"), of: call.parameter("id"),
         tag: tag,
