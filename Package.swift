@@ -55,7 +55,7 @@ let package = Package(
       [
         "API", "Agents", "EventLog", "HTTP", "JSON", "ModelProviders", "ModelServer", "Platform",
         "PythonSource", "Server",
-        "Services", "Store", argumentParser, asyncHTTPClient, grdb, logging, nioCore,
+        "Services", "Store", argumentParser, asyncHTTPClient, grdb, httpTypes, logging, nioCore,
       ]),
 
     // What the world sees.
@@ -91,7 +91,7 @@ let package = Package(
 
     // The ground.
     room("Platform", ["CPlatform"]),
-    .target(name: "CPlatform"),
+    .target(name: "CPlatform", sources: ["calls.c", "signals.c", "spawn.c"]),
     .target(name: "CResources"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),

@@ -28,7 +28,8 @@ enum OpenAPIDocument {
       ("operationId", .string(route.id)), ("tags", [.string(route.area)]), ("summary", .string(route.summary)),
     ]
     if !route.about.isEmpty { members.append(("description", .string(route.about))) }
-    let parameters = pathParameters(route) + route.parameters.map(queryParameter)
+    let parameters =
+      pathParameters(route) + route.parameters.map(queryParameter) + (route.takesIdempotencyKey ? [idempotencyKey] : [])
     if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
     if let body = route.body {
       members.append(
@@ -55,6 +56,11 @@ enum OpenAPIDocument {
     ]
   }
 
+  private static let idempotencyKey: JSONValue = [
+    "name": "Idempotency-Key", "in": "header", "required": false, "schema": ["type": "string", "maxLength": 255],
+    "description": "Sent again with the same key and body within a day, the request gets the first answer again.",
+  ]
+
   private static func responses(_ route: Route) -> JSONValue {
     var responses = JSONObject()
     for answer in route.answers {
@@ -67,6 +73,7 @@ enum OpenAPIDocument {
     }
     var problems = route.problems
     if route.path.contains("{"), !problems.contains(.notFound) { problems.append(.notFound) }
+    if route.takesIdempotencyKey, !problems.contains(.conflict) { problems.append(.conflict) }
     if route.body != nil || !route.parameters.isEmpty { problems.append(.unprocessableContent) }
     for status in problems {
       responses["\(status.code)"] = [

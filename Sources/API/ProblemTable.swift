@@ -3,11 +3,15 @@ import HTTP
 import HTTPTypes
 import Server
 import Services
+import Store
 
 /// The one place where the errors of the services become answers.
 enum ProblemTable {
   /// The problem for an error; an error that is not known stays as it is, and becomes a 500.
   static func problem(for error: any Error) -> any Error {
+    if let error = error as? StoreError, error.code == .unknownRow {
+      return Problem.validation([.init(["query", "after"], error.message, type: "value_error")])
+    }
     guard let error = error as? ServiceError else { return error }
     var problem: Problem
     switch error.code {

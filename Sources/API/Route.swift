@@ -1,6 +1,9 @@
+import Crypto
+import HTTP
 import HTTPTypes
 package import JSON
 package import Server
+import Services
 
 /// One operation of the API: from this one declaration come its routing, its checks and its page in OpenAPI.
 package struct Route: Sendable {
@@ -64,10 +67,18 @@ package struct Call: Sendable {
 }
 
 extension Route {
+  /// Whether a client may send it twice with one `Idempotency-Key` and have it done once: every POST that makes
+  /// something or begins some work.
+  var takesIdempotencyKey: Bool {
+    method == .post && answers.contains { $0.status == .created || $0.status == .accepted }
+  }
+
   /// The handler for the router: reads and checks the request, then answers it; a body may have so many bytes.
-  func serverHandler(bodyLimit: Int) -> Handler {
+  func serverHandler(bodyLimit: Int, idempotency: IdempotencyService) -> Handler {
     guard body != nil || !parameters.isEmpty else {
-      return { request in try await respond(Call(request: request, body: .null, query: JSONObject())) }
+      return { request in
+        try await respond(Call(request: request, body: .null, query: JSONObject()), idempotency)
+      }
     }
     return { request in
       var faults: [Problem.FieldError] = []
@@ -78,12 +89,37 @@ extension Route {
         checked = try checkedBody(bytes, body, &faults)
       }
       guard faults.isEmpty else { throw Problem.validation(faults) }
-      return try await respond(Call(request: request, body: checked, query: query))
+      return try await respond(Call(request: request, body: checked, query: query), idempotency)
     }
   }
 
-  private func respond(_ call: Call) async throws -> Response {
-    do { return try await handler(call) } catch let error { throw ProblemTable.problem(for: error) }
+  private func respond(_ call: Call, _ idempotency: IdempotencyService) async throws -> Response {
+    do {
+      guard takesIdempotencyKey, let key = call.request.head.fields["idempotency-key"] else {
+        return try await handler(call)
+      }
+      return try await answerOnce(call, key: key, idempotency)
+    } catch let error { throw ProblemTable.problem(for: error) }
+  }
+
+  private func answerOnce(_ call: Call, key: String, _ idempotency: IdempotencyService) async throws -> Response {
+    guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) else {
+      throw ServiceError(
+        .invalid, "an Idempotency-Key has 1 to 255 printable ASCII characters", location: ["header", "Idempotency-Key"])
+    }
+    let digest = SHA256.hash(data: call.body.encodedBytes)
+    let answer = try await idempotency.once(
+      key, operation: "\(method) \(call.request.head.path)",
+      bodyHash: digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    ) {
+      let response = try await handler(call)
+      guard case .bytes(let body) = response.body else {
+        return .init(status: response.status.code, fields: response.fields.fields.map { ($0.name, $0.value) }, body: [])
+      }
+      return .init(status: response.status.code, fields: response.fields.fields.map { ($0.name, $0.value) }, body: body)
+    }
+    return Response(
+      HTTPResponse.Status(code: answer.status), fields: HeaderFields(answer.fields), body: .bytes(answer.body))
   }
 
   private func checkedQuery(_ request: Request, _ faults: inout [Problem.FieldError]) -> JSONObject {

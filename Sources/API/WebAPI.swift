@@ -25,18 +25,20 @@ package struct WebAPI: Sendable {
     let messages: MessageService
     let diffs: DiffService
     let tests: TestCaseService
+    let idempotency: IdempotencyService
     let health: HealthMonitor
 
     /// The services behind the routes.
     package init(
       projects: ProjectService, sessions: SessionService, messages: MessageService, diffs: DiffService,
-      tests: TestCaseService, health: HealthMonitor
+      tests: TestCaseService, idempotency: IdempotencyService, health: HealthMonitor
     ) {
       self.projects = projects
       self.sessions = sessions
       self.messages = messages
       self.diffs = diffs
       self.tests = tests
+      self.idempotency = idempotency
       self.health = health
     }
   }
@@ -45,6 +47,7 @@ package struct WebAPI: Sendable {
   package let routes: [Route]
   private let configuration: APIConfiguration
   private let journal: Journal
+  private let idempotency: IdempotencyService
   /// The Socket.IO sessions, which must be run beside the server.
   package let socketIO: SocketIOServer
 
@@ -52,12 +55,14 @@ package struct WebAPI: Sendable {
   package init(parts: Parts, configuration: APIConfiguration) {
     self.configuration = configuration
     journal = parts.projects.journal
+    idempotency = parts.idempotency
     socketIO = SocketIOServer(projects: parts.projects, configuration: configuration)
     routes = Self.routes(parts, configuration)
   }
 
   private static func routes(_ parts: Parts, _ configuration: APIConfiguration) -> [Route] {
     HealthRoutes.all(parts, configuration) + ProjectRoutes.all(parts) + FileRoutes.all(parts)
+      + RepositoryRoutes.all(parts)
       + SessionRoutes.all(parts) + MessageRoutes.all(parts) + DiffRoutes.all(parts) + TestRoutes.all(parts)
       + EventRoutes.all(parts, configuration)
   }
@@ -65,11 +70,12 @@ package struct WebAPI: Sendable {
   /// The OpenAPI document of the routes, JSON.
   package var document: [UInt8] { OpenAPIDocument.json(routes).encodedBytes }
 
-  /// The handler of a server: routes at the root and under `/api/v1`, documents, access checks and CORS.
-  package func handler(logger: Logger) -> ServerHandler {
+  /// The handler of a server: routes at the root and under `/api/v1`, documents, access checks, rate limits and CORS;
+  /// `observer` is told of every request that was answered.
+  package func handler(logger: Logger, observer: (@Sendable (Exchange) -> Void)? = nil) -> ServerHandler {
     var router = Router()
     for route in routes {
-      let handler = route.serverHandler(bodyLimit: configuration.bodyLimit)
+      let handler = route.serverHandler(bodyLimit: configuration.bodyLimit, idempotency: idempotency)
       if route.isAtRoot { router.add(route.method, route.path, handler) }
       router.add(route.method, "/api/v1" + route.path, handler)
     }
@@ -80,6 +86,13 @@ package struct WebAPI: Sendable {
     SocketIORoutes.register(on: &router, socketIO)
     if configuration.servesEcho { EchoRoutes.register(on: &router, journal, configuration) }
     let access = AccessRules(configuration: configuration)
-    return ServerHandler(router: router, logger: logger, guardian: access.check, decorator: access.decorate)
+    let limiter = RateLimiter(perMinute: configuration.requestsPerMinute)
+    let guardian: @Sendable (Request) throws -> Void = { request in
+      try access.check(request)
+      // Who watches over the daemon must always get an answer.
+      if request.head.path != "/health" { try limiter.admit(request.address) }
+    }
+    return ServerHandler(
+      router: router, logger: logger, guardian: guardian, decorator: access.decorate, observer: observer)
   }
 }

@@ -31,6 +31,8 @@ struct Subsystems: Sendable {
   let diffs: DiffService
   /// Test cases.
   let tests: TestCaseService
+  /// Requests that are to be done once.
+  let idempotency: IdempotencyService
   /// Whether the database answers.
   let health: HealthMonitor
   /// The sample project.
@@ -52,6 +54,7 @@ struct Subsystems: Sendable {
     sessions = SessionService(projects: projects)
     diffs = DiffService(projects: projects, logger: Self.logger("diffs", settings))
     tests = TestCaseService(projects: projects)
+    idempotency = IdempotencyService(journal: journal)
     health = HealthMonitor(journal: journal)
     seed = Seed(projects: projects)
     repair = Repair(projects: projects, diffs: diffs, logger: Self.logger("repair", settings))
@@ -126,13 +129,17 @@ struct Subsystems: Sendable {
   func serve(until stopRequests: StopRequests) async throws {
     try await withJournal {
       try await messages.restore()
+      try await idempotency.restore()
       let api = api
-      let server = try HTTPServer(
-        configuration: settings.server.configuration, handler: api.handler(logger: Self.logger("http", settings)))
+      let accessLog = settings.server.logsAccess ? try AccessLog(isTerminal: LineLogHandler.isTerminal) : nil
+      let observer = accessLog.map { log in { @Sendable (exchange: Exchange) in log.note(exchange) } }
+      let handler = api.handler(logger: Self.logger("http", settings), observer: observer)
+      let server = try HTTPServer(configuration: settings.server.configuration, handler: handler)
       announce(server.port)
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await server.run() }
         group.addTask { await health.run() }
+        if let accessLog { group.addTask { await accessLog.run() } }
         group.addTask { await api.socketIO.run() }
         if let embeddedModel { group.addTask { await embeddedModel.run() } }
         group.addTask { await messages.run() }
@@ -152,7 +159,8 @@ struct Subsystems: Sendable {
   var api: WebAPI {
     WebAPI(
       parts: .init(
-        projects: projects, sessions: sessions, messages: messages, diffs: diffs, tests: tests, health: health),
+        projects: projects, sessions: sessions, messages: messages, diffs: diffs, tests: tests,
+        idempotency: idempotency, health: health),
       configuration: apiConfiguration)
   }
 

@@ -7,9 +7,15 @@ static const unsigned char migration_0001[] = {
 #embed "../../migrations/0001_core.sql"
 };
 
+static const unsigned char migration_0002[] = {
+#embed "../../migrations/0002_idempotency.sql"
+};
+
 static const struct cresources_file migrations[] = {
     {"0001_core.sql", migration_0001, sizeof migration_0001},
+    {"0002_idempotency.sql", migration_0002, sizeof migration_0002},
 };
+
 const struct cresources_file *cresources_migration(size_t index) {
     return index < sizeof migrations / sizeof migrations[0] ? &migrations[index] : NULL;
 }

@@ -78,13 +78,23 @@ extension Repository {
 
   /// The commits of a branch's history, newest first, from a commit on.
   package func log(from start: ObjectID, limit: Int) throws(GitError) -> [Commit] {
-    try unsafe withHandle { repository throws(GitError) in
+    try log(from: start, after: nil, limit: limit) ?? []
+  }
+
+  /// The commits of a branch's history behind `after`, or nil when that is not in it.
+  package func log(from start: ObjectID, after last: ObjectID?, limit: Int) throws(GitError) -> [Commit]? {
+    try unsafe withHandle { repository throws(GitError) -> [Commit]? in
       let walk = try unsafe GitHandle("walk the history", free: git_revwalk_free) {
         unsafe git_revwalk_new(&$0, repository)
       }
       unsafe git_revwalk_sorting(walk.pointer, GIT_SORT_TOPOLOGICAL.rawValue | GIT_SORT_TIME.rawValue)
       var id = start.raw
       try git("walk from \(start)") { unsafe git_revwalk_push(walk.pointer, &id) }
+      if let last {
+        repeat {
+          guard unsafe git_revwalk_next(&id, walk.pointer) == 0 else { return nil }
+        } while ObjectID(id) != last
+      }
       var commits: [Commit] = []
       while commits.count < limit, unsafe git_revwalk_next(&id, walk.pointer) == 0 {
         let commit = try unsafe Self.lookUpCommit(id, in: repository)

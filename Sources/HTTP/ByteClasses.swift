@@ -16,6 +16,17 @@ enum ByteClasses {
   /// Whether a byte may stand in a request target: visible ASCII; RFC 9112 section 3.2 leaves the rest to be encoded.
   static func isTarget(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
 
+  /// Whether a byte is an unreserved character of a URI (RFC 3986 section 2.3).
+  static func isUnreserved(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+      UInt8(ascii: "~"):
+      true
+    default: false
+    }
+  }
+
   /// Whether a byte is a decimal digit.
   static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
 

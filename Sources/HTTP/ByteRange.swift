@@ -10,7 +10,8 @@ package enum ByteRange: Sendable, Hashable {
   /// The range that a field asks for of a representation with so many bytes.
   package static func parse(_ field: String?, length: Int) -> ByteRange {
     guard let field, field.utf8.count > 6, field.prefix(6).lowercased() == "bytes=" else { return .whole }
-    let spec = field.dropFirst(6).filter { $0 != " " && $0 != "\t" }
+    // White space may only stand around the members of the list (section 5.6.1).
+    let spec = field.dropFirst(6).withoutOuterSpace
     guard let dash = spec.firstIndex(of: "-"), !spec.contains(",") else { return .whole }
     let (first, last) = (spec[..<dash], spec[spec.index(after: dash)...])
     guard let bound = number(last) else { return .whole }

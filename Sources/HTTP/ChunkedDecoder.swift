@@ -80,12 +80,12 @@ struct ChunkedDecoder: Sendable {
     return line.dropLast()
   }
 
-  /// `chunk-size [ chunk-ext ]`: hexadecimal digits only, at most 15.
+  /// `chunk-size [ chunk-ext ]`: hexadecimal digits only, at most 15 behind leading zeros.
   private func size(of line: ArraySlice<UInt8>) throws(HTTPParseError) -> Int {
     var size = 0
     var index = line.startIndex
     while index < line.endIndex, let digit = ByteClasses.hexadecimal(line[index]) {
-      guard index - line.startIndex < 15 else { throw badSize() }
+      guard size < 1 << 56 else { throw badSize() }
       size = size << 4 | digit
       index += 1
     }

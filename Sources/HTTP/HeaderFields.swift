@@ -36,15 +36,21 @@ package struct HeaderFields: Sendable, Hashable {
 
   /// The members of a comma-separated list field over all its lines (RFC 9110 section 5.6.1), in lower case.
   package func tokens(of name: String) -> [String] {
-    values(of: name).flatMap { $0.split(separator: ",") }.compactMap {
-      let token = $0.drop { $0 == " " || $0 == "\t" }.lowercased()
-      let end = token.lastIndex { $0 != " " && $0 != "\t" }
-      return end.map { String(token[...$0]) }
-    }
+    values(of: name).flatMap { $0.split(separator: ",") }.map(\.withoutOuterSpace).filter { !$0.isEmpty }
+      .map { $0.lowercased() }
   }
 
   /// Puts a field at the end; the name must be in lower case.
   package mutating func append(_ name: String, _ value: String) { fields.append(Field(name: name, value: value)) }
 
   mutating func reserveCapacity(_ count: Int) { fields.reserveCapacity(count) }
+}
+
+extension Substring {
+  /// The text without spaces and tabs around it (`OWS` of RFC 9110 section 5.6.3).
+  package var withoutOuterSpace: Substring {
+    var text = drop { $0 == " " || $0 == "\t" }
+    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
+    return text
+  }
 }

@@ -24,12 +24,9 @@ package enum PercentEncoding {
   package static func encode(_ text: String) -> String {
     var result = ""
     for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"):
+      if ByteClasses.isUnreserved(byte) {
         result.unicodeScalars.append(UnicodeScalar(byte))
-      default:
+      } else {
         let hex = String(byte, radix: 16, uppercase: true)
         result += hex.utf8.count == 1 ? "%0\(hex)" : "%\(hex)"
       }

@@ -27,10 +27,9 @@ package struct RequestHead: Sendable {
 
   /// Whether the connection stays open after the answer (RFC 9112 section 9.3).
   package var isKeepAlive: Bool {
-    guard let connection = fields["connection"] else { return minorVersion == 1 }
-    if connection.utf8.elementsEqual("keep-alive".utf8) { return true }
+    guard fields["connection"] != nil else { return minorVersion == 1 }
     let options = fields.tokens(of: "connection")
-    return minorVersion == 1 ? !options.contains("close") : options.contains("keep-alive")
+    return !options.contains("close") && (minorVersion == 1 || options.contains("keep-alive"))
   }
 
   /// Whether the client waits for `100 Continue` before it sends the body (RFC 9110 section 10.1.1).

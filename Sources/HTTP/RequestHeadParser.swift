@@ -12,6 +12,8 @@ struct RequestHeadParser: Sendable {
   private var scanned = 0
   private var blockStart = 0
   private var head: RequestHead?
+  /// What an absolute-form target names, which goes before `Host`.
+  private var authority: String?
 
   init(limits: HTTPLimits) { self.limits = limits }
 
@@ -113,7 +115,7 @@ struct RequestHeadParser: Sendable {
 
 extension RequestHeadParser {
   /// `method SP request-target SP HTTP-version` (RFC 9112 section 3).
-  private func requestLine(_ line: ArraySlice<UInt8>, at offset: Int) throws(HTTPParseError) -> RequestHead {
+  private mutating func requestLine(_ line: ArraySlice<UInt8>, at offset: Int) throws(HTTPParseError) -> RequestHead {
     guard let first = line.firstIndex(of: 0x20), let last = line.lastIndex(of: 0x20), first < last else {
       throw HTTPParseError(.badRequestLine, "the request line must be 'METHOD TARGET HTTP/1.1'", at: offset)
     }
@@ -126,7 +128,7 @@ extension RequestHeadParser {
     }
     let versionOffset = offset + last + 1 - line.startIndex
     let minorVersion = try Self.minorVersion(version, at: versionOffset)
-    let (path, query) = try Self.split(target, method: method, at: offset + first + 1 - line.startIndex)
+    let (path, query) = try split(target, method: method, at: offset + first + 1 - line.startIndex)
     var head = RequestHead(
       method: method, path: path, query: query, minorVersion: minorVersion, fields: HeaderFields(), framing: .none)
     head.fields.reserveCapacity(8)
@@ -155,22 +157,17 @@ extension RequestHeadParser {
     return 1
   }
 
-  /// The path and query of an origin-form, absolute-form or asterisk-form target (RFC 9112 section 3.2).
-  private static func split(
+  /// The path and query of a target in one of its four forms (RFC 9112 section 3.2).
+  private mutating func split(
     _ target: ArraySlice<UInt8>, method: HTTPRequest.Method, at offset: Int
   ) throws(HTTPParseError) -> (path: String, query: String?) {
     var rest = target
     if target.first != UInt8(ascii: "/") {
       if target.elementsEqual("*".utf8), method == .options { return ("*", nil) }
-      let text = String(decoding: target, as: UTF8.self)
-      let lower = text.lowercased()
-      let scheme = lower.hasPrefix("http://") ? 7 : lower.hasPrefix("https://") ? 8 : 0
-      guard scheme > 0, target.count > scheme, !"/?#".utf8.contains(target[target.startIndex + scheme]) else {
-        throw HTTPParseError(.badTarget, "the request target must be a path that starts with '/'", at: offset)
+      if method == .connect, Authority.isValid(target, emptyHost: false) {
+        return (String(decoding: target, as: UTF8.self), nil)
       }
-      let authority = target.dropFirst(scheme)
-      rest =
-        authority[(authority.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? target.endIndex)...]
+      rest = try absoluteForm(target, at: offset)
     }
     guard !rest.contains(UInt8(ascii: "#")) else {
       throw HTTPParseError(.badTarget, "the request target must not hold a fragment", at: offset)
@@ -186,6 +183,25 @@ extension RequestHeadParser {
 }
 
 extension RequestHeadParser {
+  /// Takes the authority off an absolute-form target and returns the rest.
+  private mutating func absoluteForm(
+    _ target: ArraySlice<UInt8>, at offset: Int
+  ) throws(HTTPParseError) -> ArraySlice<UInt8> {
+    // A target of https is none of ours: what came over plain TCP cannot be trusted as if it had been secured
+    // (RFC 9110 section 7.4).
+    guard String(decoding: target.prefix(7), as: UTF8.self).lowercased() == "http://" else {
+      throw HTTPParseError(
+        .badTarget, "the request target must be a path that starts with '/', or begin with http://", at: offset)
+    }
+    let rest = target.dropFirst(7)
+    let end = rest.firstIndex { "/?#".utf8.contains($0) } ?? rest.endIndex
+    guard Authority.isValid(rest[..<end], emptyHost: false) else {
+      throw HTTPParseError(.badTarget, "the request target must name a host with an optional port", at: offset + 7)
+    }
+    authority = String(decoding: rest[..<end], as: UTF8.self)
+    return rest[end...]
+  }
+
   /// Checks what only the whole head can tell: `Host` (RFC 9112 section 3.2) and the body's length (section 6).
   private func finish() throws(HTTPParseError) -> RequestHead {
     guard var head else { throw HTTPParseError(.badRequestLine, "wanted a request line, found none", at: 0) }
@@ -193,12 +209,16 @@ extension RequestHeadParser {
     guard hosts.count == 1 || head.minorVersion == 0 && hosts.isEmpty else {
       throw HTTPParseError(.badHost, "a request must have one Host field, found \(hosts.count)", at: blockStart)
     }
-    guard hosts.allSatisfy({ $0.utf8.allSatisfy { ByteClasses.isTarget($0) && !"/?#@,".utf8.contains($0) } }) else {
+    guard hosts.allSatisfy({ Self.isUsual($0) || Authority.isValid($0.utf8, emptyHost: true) }) else {
       throw HTTPParseError(.badHost, "the Host field must be a host with an optional port", at: blockStart)
     }
+    if let authority { head.fields["host"] = authority }
     head.framing = try framing(of: head)
     return head
   }
+
+  /// The `Host` of most requests here, which need not be taken apart each time.
+  private static func isUsual(_ host: String) -> Bool { host == "127.0.0.1" || host == "localhost" }
 
   private func framing(of head: RequestHead) throws(HTTPParseError) -> RequestHead.BodyFraming {
     let lengths = head.fields.values(of: "content-length")
@@ -223,22 +243,19 @@ extension RequestHeadParser {
     }
     guard let first = lengths.first else { return .none }
     // Several equal lengths are one (RFC 9110 section 8.6); an empty member or a sign is no length.
-    let members = lengths.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }.map { Self.trim($0) }
+    let members = lengths.flatMap { $0.split(separator: ",", omittingEmptySubsequences: false) }.map(
+      \.withoutOuterSpace)
     guard let value = Self.length(members[0]), members.allSatisfy({ Self.length($0) == value }) else {
       throw HTTPParseError(.badFraming, "Content-Length must be one decimal number, found '\(first)'", at: blockStart)
     }
     return value == 0 ? .none : .length(value)
   }
 
-  private static func trim(_ text: Substring) -> Substring {
-    var text = text.drop { $0 == " " || $0 == "\t" }
-    while let last = text.last, last == " " || last == "\t" { text.removeLast() }
-    return text
-  }
-
-  /// Digits only; at most 15 of them, which is far above any limit and cannot overflow.
+  /// Digits only; at most 15 of them behind leading zeros, which is far above any limit and cannot overflow.
   private static func length(_ text: Substring) -> Int? {
-    guard !text.isEmpty, text.utf8.count <= 15, text.utf8.allSatisfy(ByteClasses.isDigit) else { return nil }
-    return Int(text)
+    guard !text.isEmpty, text.utf8.allSatisfy(ByteClasses.isDigit) else { return nil }
+    let digits = text.drop { $0 == "0" }
+    guard digits.utf8.count <= 15 else { return nil }
+    return digits.isEmpty ? 0 : Int(digits)
   }
 }

@@ -8,9 +8,12 @@ extension HTTPConnection {
   func respond(to head: RequestHead) async throws -> Bool {
     let declaredLength: Int? = if case .length(let count) = head.framing { count } else { nil }
     let body = RequestBody(connection: head.framing == .none ? nil : self, declaredLength: declaredLength)
-    let id = handler.requestID(for: head)
-    let response = try await handler.respond(to: Request(head: head, body: body, id: id))
-    let isKeepAlive = head.isKeepAlive && !isDraining
+    let request = Request(head: head, body: body, id: handler.requestID(for: head), address: address)
+    let begun: ContinuousClock.Instant? = handler.observer == nil ? nil : .now
+    let sentBefore = channel.sentBytes + outbound.count
+    let response = try await handler.respond(to: request)
+    defer { if let begun { observe(request, response, since: begun, sentBefore: sentBefore) } }
+    let isKeepAlive = head.isKeepAlive && !isDraining && leavesShortBody()
     switch response.body {
     case .empty, .bytes:
       append(response, isKeepAlive: isKeepAlive, isHead: head.method == .head, minorVersion: head.minorVersion)
@@ -28,6 +31,15 @@ extension HTTPConnection {
       try await runWebSocket(upgrade)
       return false
     }
+  }
+
+  private func observe(
+    _ request: Request, _ response: Response, since begun: ContinuousClock.Instant, sentBefore: Int
+  ) {
+    handler.observer?(
+      Exchange(
+        head: request.head, id: request.id, address: address, status: response.status.code,
+        bytes: channel.sentBytes + outbound.count - sentBefore, duration: ContinuousClock.now - begun))
   }
 
   /// Sends a file behind the head, without its bytes coming through here.

@@ -22,12 +22,17 @@ actor HTTPConnection {
   var isStreaming = false
   var webSocket: WebSocketConnection?
   var webSocketDecoder: WebSocketDecoder?
+  /// The client's address.
+  lazy var address = channel.peerAddress
   private var decoder: RequestDecoder
   private var expectsContinue = false
   private var isBodyComplete = true
   private var bodyLength = 0
+  private var receivedBody = 0
   private var isWaitingForHead = false
   private var servedWithoutWait = 0
+  /// Bytes of an unread body that are worth waiting for to keep the connection.
+  private static let skippedBody = 256 * 1024
   private var isFirst = true
   private var headDeadline: ContinuousClock.Instant?
   /// Whether a part of the present answer is out, so that no other answer can follow.
@@ -49,6 +54,9 @@ actor HTTPConnection {
     do {
       try channel.open()
       try await serve()
+    } catch is HTTPParseError where hasAnswerBegun {
+      // The rest of a request that was answered already: its client gets that answer, and no other.
+      try? await linger()
     } catch let error as HTTPParseError {
       await refuse(Problem(error.status, code: "malformed_request", "\(error.message) (byte \(error.offset))"))
     } catch ConnectionError.timedOut where !hasAnswerBegun && (!decoder.isIdle || !channel.inbound.isEmpty) {
@@ -73,6 +81,7 @@ actor HTTPConnection {
     while let head = try await nextHead() {
       let isKeepAlive = try await respond(to: head)
       guard isKeepAlive, try await skipBody() else { return try await linger() }
+      hasAnswerBegun = false
       // A client that pipelines without end must not keep the loop from the others.
       servedWithoutWait += 1
       if servedWithoutWait % 32 == 0 { await loop.yield() }
@@ -86,10 +95,10 @@ actor HTTPConnection {
       if let event = try decoder.next(&channel.inbound) {
         guard case .head(let head) = event else { continue }
         expectsContinue = head.expectsContinue
-        hasAnswerBegun = false
         isFirst = false
         headDeadline = nil
         isBodyComplete = false
+        receivedBody = 0
         bodyLength = if case .length(let count) = head.framing { count } else { 0 }
         return head
       }
@@ -128,7 +137,9 @@ actor HTTPConnection {
     }
     while true {
       switch try decoder.next(&channel.inbound) {
-      case .body(let bytes)?: return bytes
+      case .body(let bytes)?:
+        receivedBody += bytes.count
+        return bytes
       case .end?:
         isBodyComplete = true
         return nil
@@ -142,16 +153,19 @@ actor HTTPConnection {
     }
   }
 
-  /// Skips what the handler left of a body; false when that is not worth it and the connection should close instead.
+  /// Whether a handler that has answered left nothing of the body, or a rest that is short enough to wait for as far as
+  /// is known; otherwise the connection must close behind the answer, and the answer say so.
+  func leavesShortBody() -> Bool {
+    isBodyComplete || !expectsContinue && max(bodyLength, receivedBody) <= Self.skippedBody
+  }
+
+  /// Skips what the handler left of a body; false when chunks go on and on, and the connection should close instead.
   private func skipBody() async throws -> Bool {
     guard !isBodyComplete else { return true }
-    if expectsContinue || bodyLength > 256 * 1024 { return false }
-    var skipped = 0
-    while let bytes = try await nextBodyBytes() {
-      skipped += bytes.count
-      if skipped > 256 * 1024 { return false }
-    }
-    return true
+    // The answer is out: nothing more can be said about this request.
+    hasAnswerBegun = true
+    while receivedBody <= Self.skippedBody { if try await nextBodyBytes() == nil { return true } }
+    return false
   }
 
   func flush() async throws {

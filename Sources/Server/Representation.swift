@@ -18,7 +18,7 @@ enum Representation {
     if tag != nil || lastModified != nil {
       let conditions = Preconditions(tag: tag, lastModified: lastModified)
       switch conditions.evaluate(head.fields) {
-      case .notModified: return notModified(response)
+      case .notModified: return notModified(compressed(response, for: head))
       case .failed:
         throw Problem(.preconditionFailed, code: "precondition_failed", "the resource has changed: read it again")
       case .proceed: break
@@ -38,13 +38,13 @@ enum Representation {
     for field in response.fields.fields where kept.contains(field.name) {
       answer.fields.append(field.name, field.value)
     }
-    if isCompressible(response), answer.fields["vary"] == nil { answer.fields.append("vary", "Accept-Encoding") }
     return answer
   }
 
   private static func part(_ response: Response, of head: RequestHead) throws -> Response {
     guard response.fields["accept-ranges"] == "bytes", let length = length(of: response.body) else { return response }
     var answer = response
+    if isCompressible(response) { answer.fields.append("vary", "Accept-Encoding") }
     switch ByteRange.parse(head.fields["range"], length: length) {
     case .whole: return response
     case .unsatisfiable:
@@ -80,7 +80,8 @@ enum Representation {
       || type.hasPrefix("image/svg+xml") || type.hasPrefix("application/javascript")
   }
 
-  private static func compressed(_ response: Response, for head: RequestHead) -> Response {
+  /// The answer, compressed when that is worth it and the client takes it.
+  static func compressed(_ response: Response, for head: RequestHead) -> Response {
     guard isCompressible(response) else { return response }
     var answer = response
     answer.fields.append("vary", "Accept-Encoding")

@@ -8,14 +8,17 @@ package struct Request: Sendable {
   package let body: RequestBody
   /// What stands in answers and log lines to find this request again: the client's `X-Request-ID` or one of ours.
   package let id: String
+  /// The client's address, without its port.
+  package let address: String
   /// The segments of the path that the route's pattern names, decoded.
   package var parameters: [String: String] = [:]
 
   /// A request with these parts.
-  package init(head: RequestHead, body: RequestBody, id: String) {
+  package init(head: RequestHead, body: RequestBody, id: String, address: String) {
     self.head = head
     self.body = body
     self.id = id
+    self.address = address
   }
 
   /// The value of a query parameter, the first of that name, or nil; nil too when the query cannot be decoded.

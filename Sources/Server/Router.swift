@@ -54,6 +54,10 @@ package struct Router: Sendable {
   /// - Throws: what the handler throws; `Problem` 400, 404 or 405 when there is no route.
   func respond(to request: Request) async throws -> Response {
     var request = request
+    if request.head.method == .connect {
+      throw Problem(.notImplemented, code: "not_implemented", "this server is no proxy: CONNECT is not served")
+    }
+    if request.head.path == "*" { return Response(.noContent, fields: HeaderFields([("allow", allMethods)])) }
     if let node = fixed[request.head.path], let match = find(request.head.method, in: node) {
       return try await match.handler(request)
     }
@@ -61,6 +65,12 @@ package struct Router: Sendable {
     guard let match = find(request.head.method, in: node) else { return try refuse(request.head, at: node) }
     for (name, value) in zip(match.names, values) { request.parameters[name] = value }
     return try await match.handler(request)
+  }
+
+  /// What `OPTIONS *` is told (RFC 9110 section 9.3.7).
+  private var allMethods: String {
+    let methods = Set(nodes.flatMap { $0.handlers.map(\.method.rawValue) })
+    return methods.union(["HEAD", "OPTIONS"]).sorted().joined(separator: ", ")
   }
 
   private func find(_ method: HTTPRequest.Method, in node: Int) -> (names: [String], handler: Handler)? {

@@ -8,20 +8,25 @@ package struct ServerHandler: Sendable {
   private let router: Router
   private let decorator: @Sendable (inout Response, RequestHead?) -> Void
   private let guardian: @Sendable (Request) throws -> Void
+  /// Is told of every request that was answered.
+  let observer: (@Sendable (Exchange) -> Void)?
   /// Where failures are told.
   package let logger: Logger
 
   /// A handler over routes.
   ///
-  /// `guardian` sees every request first and throws a `Problem` to refuse it; `decorator` sees every answer last.
+  /// `guardian` sees every request first and throws a `Problem` to refuse it; `decorator` sees every answer last;
+  /// `observer` is told when it has been sent.
   package init(
     router: Router, logger: Logger, guardian: @escaping @Sendable (Request) throws -> Void = { _ in },
-    decorator: @escaping @Sendable (inout Response, RequestHead?) -> Void = { _, _ in }
+    decorator: @escaping @Sendable (inout Response, RequestHead?) -> Void = { _, _ in },
+    observer: (@Sendable (Exchange) -> Void)? = nil
   ) {
     self.router = router
     self.logger = logger
     self.guardian = guardian
     self.decorator = decorator
+    self.observer = observer
   }
 
   /// The client's request id when it is short and printable, otherwise a new one.
@@ -40,7 +45,8 @@ package struct ServerHandler: Sendable {
       let response = try await router.respond(to: request)
       return decorate(try Representation.select(response, for: head), for: head, id: id)
     } catch let problem as Problem {
-      return decorate(problem.response(instance: head.path, requestID: id), for: head, id: id)
+      let response = problem.response(instance: head.path, requestID: id)
+      return decorate(Representation.compressed(response, for: head), for: head, id: id)
     } catch let error as ConnectionError {
       throw error
     } catch let error as HTTPParseError {

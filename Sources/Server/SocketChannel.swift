@@ -9,6 +9,8 @@ import Platform
 @safe final class SocketChannel: EventHandler {
   /// What was received and not yet consumed.
   var inbound = ByteQueue()
+  /// How many bytes the system has taken to send.
+  private(set) var sentBytes = 0
   private let loop: EventLoop
   private let descriptor: Int32
   private var isReadable = true
@@ -31,6 +33,23 @@ import Platform
     self.loop = loop
   }
 
+  /// The other side's address without its port, or an empty text when it is gone already (getpeername(2)).
+  var peerAddress: String {
+    var storage = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return unsafe withUnsafeMutablePointer(to: &storage) { storage in
+      unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+        guard unsafe getpeername(descriptor, address, &length) == 0 else { return "" }
+        return unsafe String(unsafeUninitializedCapacity: Int(NI_MAXHOST)) { text in
+          let text = unsafe UnsafeMutableRawBufferPointer(text).bindMemory(to: CChar.self)
+          let code = unsafe getnameinfo(
+            address, length, text.baseAddress, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
+          return unsafe code == 0 ? text.firstIndex(of: 0) ?? 0 : 0
+        }
+      }
+    }
+  }
+
   /// Starts watching; on the loop's thread.
   func open() throws(SystemError) {
     try loop.register(descriptor, self)
@@ -46,6 +65,8 @@ import Platform
 
   /// Appends what the client has sent to `inbound`, waiting for it; false at the end of what it sends.
   func fill(timeout: Duration?) async throws(ConnectionError) -> Bool {
+    // A client that sends a byte now and then never waits long enough for a tick to see its deadline pass.
+    if let timeout, timeout <= .zero { throw .timedOut }
     while true {
       if let failure { throw failure }
       if isReadable {
@@ -83,7 +104,12 @@ import Platform
       let count = unsafe bytes.withUnsafeBytes {
         unsafe send(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written, Int32(MSG_NOSIGNAL))
       }
-      if count >= 0 { written += count } else { try await makeRoom(errno, timeout: timeout) }
+      guard count >= 0 else {
+        try await makeRoom(errno, timeout: timeout)
+        continue
+      }
+      written += count
+      sentBytes += count
     }
   }
 
@@ -98,7 +124,7 @@ import Platform
       if let failure { throw failure }
       let count = unsafe sendfile(descriptor, file, &offset, min(range.upperBound - offset, 1 << 20))
       if count == 0 { throw fail(.broken(EIO)) }
-      if count < 0 { try await makeRoom(errno, timeout: timeout) }
+      if count < 0 { try await makeRoom(errno, timeout: timeout) } else { sentBytes += count }
       // A file that is in memory would otherwise hold the loop until all of it is out.
       await loop.yield()
     }

@@ -124,14 +124,15 @@ extension Database {
 
   /// The diffs of a project or a session, newest first; of one status when it is given.
   package func diffs(
-    ofProject project: String? = nil, ofSession session: String? = nil, status: String? = nil
+    ofProject project: String? = nil, ofSession session: String? = nil, status: String? = nil, page: Page? = nil
   ) throws -> [DiffRecord] {
-    try DiffRecord.fetchAll(
-      self,
-      sql: """
-        SELECT * FROM diffs WHERE (?1 IS NULL OR project_id = ?1) AND (?2 IS NULL OR session_id = ?2)
-        AND (?3 IS NULL OR status = ?3) ORDER BY created_at DESC, rowid DESC
-        """, arguments: [project, session, status])
+    let order = try order(of: "diffs", as: "d", newestFirst: true, page: page)
+    return try SQLRequest<DiffRecord>(
+      """
+      SELECT d.* FROM diffs d WHERE (\(project) IS NULL OR d.project_id = \(project))
+      AND (\(session) IS NULL OR d.session_id = \(session)) AND (\(status) IS NULL OR d.status = \(status)) \(order)
+      """
+    ).fetchAll(self)
   }
 
   /// The diffs of a project that wait for a person or a commit.

@@ -159,9 +159,10 @@ extension Database {
   }
 
   /// The messages of a session, oldest first.
-  package func messages(ofSession session: String) throws -> [MessageRecord] {
-    try MessageRecord.fetchAll(
-      self, sql: "SELECT * FROM conversation_messages WHERE session_id = ? ORDER BY created_at, rowid",
-      arguments: [session])
+  package func messages(ofSession session: String, page: Page? = nil) throws -> [MessageRecord] {
+    let order = try order(of: "conversation_messages", as: "m", newestFirst: false, page: page)
+    return try SQLRequest<MessageRecord>(
+      "SELECT m.* FROM conversation_messages m WHERE m.session_id = \(session) \(order)"
+    ).fetchAll(self)
   }
 }

@@ -55,11 +55,11 @@ package struct ProjectRecord: Record, Hashable {
 }
 
 extension Database {
-  /// All projects in a state, newest first.
-  package func projects(in state: ProjectRecord.State) throws -> [ProjectRecord] {
-    try ProjectRecord.fetchAll(
-      self, sql: "SELECT * FROM projects WHERE state = ? ORDER BY created_at DESC, rowid DESC",
-      arguments: [state.rawValue])
+  /// The projects in a state, newest first.
+  package func projects(in state: ProjectRecord.State, page: Page? = nil) throws -> [ProjectRecord] {
+    let order = try order(of: "projects", as: "p", newestFirst: true, page: page)
+    return try SQLRequest<ProjectRecord>("SELECT p.* FROM projects p WHERE p.state = \(state.rawValue) \(order)")
+      .fetchAll(self)
   }
 
   /// The project of that id when it is ready.

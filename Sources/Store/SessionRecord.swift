@@ -48,14 +48,15 @@ package struct SessionRecord: Record, Hashable {
 }
 
 extension Database {
-  /// All sessions whose project is ready, newest first; only those of one project when it is given.
-  package func sessions(ofProject project: String? = nil) throws -> [SessionRecord] {
-    try SessionRecord.fetchAll(
-      self,
-      sql: """
-        SELECT s.* FROM vibecode_sessions s JOIN projects p ON p.id = s.project_id
-        WHERE p.state = 'ready' AND (?1 IS NULL OR s.project_id = ?1) ORDER BY s.created_at DESC, s.rowid DESC
-        """, arguments: [project])
+  /// The sessions whose project is ready, newest first; only those of one project when it is given.
+  package func sessions(ofProject project: String? = nil, page: Page? = nil) throws -> [SessionRecord] {
+    let order = try order(of: "vibecode_sessions", as: "s", newestFirst: true, page: page)
+    return try SQLRequest<SessionRecord>(
+      """
+      SELECT s.* FROM vibecode_sessions s JOIN projects p ON p.id = s.project_id
+      WHERE p.state = 'ready' AND (\(project) IS NULL OR s.project_id = \(project)) \(order)
+      """
+    ).fetchAll(self)
   }
 
   /// The session of that id.

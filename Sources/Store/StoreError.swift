@@ -6,6 +6,8 @@ package struct StoreError: Error, Sendable, Hashable, CustomStringConvertible {
     case newerSchema
     /// `DATABASE_URL` names no SQLite file.
     case badURL
+    /// A list is to go on behind a row that is not there.
+    case unknownRow
   }
 
   /// The kind.

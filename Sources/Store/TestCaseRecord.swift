@@ -40,10 +40,11 @@ package struct TestCaseRecord: Record, Hashable {
 }
 
 extension Database {
-  /// All test cases, oldest first; only those of one project when it is given.
-  package func testCases(ofProject project: String? = nil) throws -> [TestCaseRecord] {
-    try TestCaseRecord.fetchAll(
-      self, sql: "SELECT * FROM test_cases WHERE (?1 IS NULL OR project_id = ?1) ORDER BY created_at, rowid",
-      arguments: [project])
+  /// The test cases, oldest first; only those of one project when it is given.
+  package func testCases(ofProject project: String? = nil, page: Page? = nil) throws -> [TestCaseRecord] {
+    let order = try order(of: "test_cases", as: "t", newestFirst: false, page: page)
+    return try SQLRequest<TestCaseRecord>(
+      "SELECT t.* FROM test_cases t WHERE (\(project) IS NULL OR t.project_id = \(project)) \(order)"
+    ).fetchAll(self)
   }
 }

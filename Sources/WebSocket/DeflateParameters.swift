@@ -76,10 +76,6 @@ extension DeflateParameters {
 
   /// The parts of a list without the white space around them; none holds the separator.
   private static func split(_ text: String, at separator: Character) -> [String] {
-    text.split(separator: separator, omittingEmptySubsequences: false).map { part in
-      var part = part.drop { $0 == " " || $0 == "\t" }
-      while let last = part.last, last == " " || last == "\t" { part.removeLast() }
-      return String(part)
-    }
+    text.split(separator: separator, omittingEmptySubsequences: false).map { String($0.withoutOuterSpace) }
   }
 }

@@ -3,16 +3,19 @@
 It shares no code with the daemon and none with a client library, which would forgive what is checked here.
 """
 
+import email.parser
+import email.policy
 import re
 import select
 import socket
 import urllib.parse
+import zlib
 
 STATUS_LINE = re.compile(rb"HTTP/1\.1 ([1-5][0-9][0-9]) ([\t\x20-\x7e\x80-\xff]*)")
 FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*"
                         rb"[\x21-\x7e\x80-\xff])?)?)[\t ]*")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[\t ]*;[\t\x20-\x7e]*)?")
-PIECE_PAUSE = 0.0002
+PIECE_PAUSE = 0.00005
 
 
 class MalformedAnswer(AssertionError):
@@ -41,6 +44,27 @@ class Answer:
         members = ",".join(self.values(name)).split(",")
         return [member.strip(" \t").lower() for member in members if member.strip(" \t")]
 
+    def decoded(self):
+        """The body without its content coding, which has to be one whole gzip member with nothing behind it."""
+        coding = self["content-encoding"]
+        if coding is None:
+            return self.body
+        if coding != "gzip":
+            raise MalformedAnswer(f"an unknown content coding: {self}")
+        stream = zlib.decompressobj(wbits=31)
+        body = stream.decompress(self.body)
+        if not stream.eof or stream.unused_data:
+            raise MalformedAnswer(f"the gzip member does not end where the body ends (RFC 1952): {self}")
+        return body
+
+    def parts(self):
+        """The place and the bytes of each part of a multipart/byteranges body (RFC 9110 section 14.6)."""
+        head = f"Content-Type: {self['content-type']}\r\n\r\n".encode("latin-1")
+        message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + self.body)
+        if message.get_content_type() != "multipart/byteranges" or message.defects:
+            raise MalformedAnswer(f"no multipart/byteranges {message.defects}: {self}")
+        return [(part["content-range"], part.get_payload(decode=True)) for part in message.iter_parts()]
+
     def __repr__(self):
         return f"<{self.status} {self.reason} {dict(self.fields)} {self.body[:200]!r}>"
 
@@ -53,7 +77,7 @@ class Connection:
         self.socket = socket.create_connection((address.hostname, address.port), timeout=seconds)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.received = b""
-        self.hasEnded = False
+        self.has_ended = False
 
     def __enter__(self):
         return self
@@ -118,6 +142,10 @@ class Connection:
             pass
         return answer
 
+    def has_more(self):
+        """Waits for a byte or the end of the connection, and tells whether it was a byte."""
+        return bool(self.received) or self._receive()
+
     def rest(self):
         """Everything up to the end of the connection."""
         while self._receive():
@@ -132,7 +160,7 @@ class Connection:
             raise MalformedAnswer(f"more came where the end of the connection was wanted: {rest[:300]!r}")
 
     def _receive(self):
-        if self.hasEnded:
+        if self.has_ended:
             return False
         try:
             data = self.socket.recv(65536)
@@ -141,7 +169,7 @@ class Connection:
         except ConnectionResetError:
             raise MalformedAnswer(f"the connection was reset; before that {self.received[:300]!r}") from None
         self.received += data
-        self.hasEnded = not data
+        self.has_ended = not data
         return bool(data)
 
     def _take(self, count):

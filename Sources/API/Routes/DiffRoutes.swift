@@ -18,25 +18,27 @@ enum DiffRoutes {
     [
       Route(
         method: .get, path: "/projects/{id}/diffs", id: "listProjectDiffs", area: "diffs",
-        summary: "List a project's diffs", parameters: [status], answers: [list]
+        summary: "List a project's diffs", parameters: [status] + Route.paging, answers: [list]
       ) { call in
-        let found = try await diffs.diffs(project: call.parameter("id"), status: call.query["status"]?.string)
-        return .json(.array(found.map(DiffView.json)))
+        let found = try await diffs.diffs(
+          project: call.parameter("id"), status: call.query["status"]?.string, page: call.page)
+        return call.list(found, id: \.id, DiffView.json)
       },
       Route(
         method: .get, path: "/sessions/{id}/diffs", id: "listSessionDiffs", area: "diffs",
-        summary: "List a session's diffs", parameters: [status], answers: [list]
+        summary: "List a session's diffs", parameters: [status] + Route.paging, answers: [list]
       ) { call in
-        let found = try await diffs.diffs(session: call.parameter("id"), status: call.query["status"]?.string)
-        return .json(.array(found.map(DiffView.json)))
+        let found = try await diffs.diffs(
+          session: call.parameter("id"), status: call.query["status"]?.string, page: call.page)
+        return call.list(found, id: \.id, DiffView.json)
       },
       Route(
         method: .get, path: "/sessions/{id}/diffs/pending", id: "listPendingDiffs", area: "diffs",
-        summary: "List a session's diffs that wait for review", answers: [list]
+        summary: "List a session's diffs that wait for review", parameters: Route.paging, answers: [list]
       ) { call in
         let found = try await diffs.diffs(
-          session: call.parameter("id"), status: DiffRecord.Status.evaluatorApproved.rawValue)
-        return .json(.array(found.map(DiffView.json)))
+          session: call.parameter("id"), status: DiffRecord.Status.evaluatorApproved.rawValue, page: call.page)
+        return call.list(found, id: \.id, DiffView.json)
       },
       Route(
         method: .get, path: "/diffs/{id}", id: "getDiff", area: "diffs", summary: "Show a diff", answers: [one]

@@ -5,6 +5,7 @@ import JSON
 import Platform
 import Server
 import Services
+import Store
 
 /// What is in a project's repository.
 enum FileRoutes {
@@ -94,11 +95,13 @@ enum FileRoutes {
         parameters: [
           reference,
           .init(name: "limit", schema: .integer(minimum: 1, maximum: 1000), about: "How many; 100 by default."),
+          .init(name: "after", schema: .string(minimum: 40, maximum: 40), about: "The last commit that was read."),
         ], answers: [.json(.ok, .array(.reference("Commit")), "The commits.")]
       ) { call in
+        let page = call.page ?? Page(limit: 100, after: nil)
         let commits = try await projects.commits(
-          of: call.parameter("id"), from: call.query["ref"]?.string, limit: call.query["limit"]?.integer ?? 100)
-        return .json(.array(commits.map(json)))
+          of: call.parameter("id"), from: call.query["ref"]?.string, page: page)
+        return call.list(commits, id: \.id.hex, json)
       },
       Route(
         method: .get, path: "/projects/{id}/commits/{sha}", id: "getCommit", area: "files",

@@ -16,9 +16,12 @@ enum ProjectRoutes {
     [
       Route(
         method: .get, path: "/projects", id: "listProjects", area: "projects",
-        summary: "List the projects, newest first",
+        summary: "List the projects, newest first", parameters: Route.paging,
         answers: [.json(.ok, .array(.reference("Project")), "The projects.")]
-      ) { _ in
+      ) { call in
+        if let page = call.page {
+          return call.list(try await projects.all(page: page), id: \.id, ProjectView.json)
+        }
         if let list = projects.listAtHand() { return .json(list) }
         return .json(try await projects.refreshedList())
       },

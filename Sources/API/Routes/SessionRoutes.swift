@@ -2,6 +2,7 @@ import HTTPTypes
 import JSON
 import Server
 import Services
+import Store
 
 /// Sessions and their histories.
 enum SessionRoutes {
@@ -45,16 +46,19 @@ enum SessionRoutes {
     return [
       Route(
         method: .get, path: "/projects/{id}/sessions", id: "listProjectSessions", area: "sessions",
-        summary: "List a project's sessions, newest first",
+        summary: "List a project's sessions, newest first", parameters: Route.paging,
         answers: [.json(.ok, .array(.reference("Session")), "The sessions.")]
       ) { call in
-        .json(.array(try await sessions.sessions(project: call.parameter("id")).map(SessionView.json)))
+        let found = try await sessions.sessions(project: call.parameter("id"), page: call.page)
+        return call.list(found, id: \.id, SessionView.json)
       },
       Route(
         method: .get, path: "/sessions", id: "listSessions", area: "sessions",
-        summary: "List all sessions, newest first",
+        summary: "List all sessions, newest first", parameters: Route.paging,
         answers: [.json(.ok, .array(.reference("Session")), "The sessions.")]
-      ) { _ in .json(.array(try await sessions.sessions(project: nil).map(SessionView.json))) },
+      ) { call in
+        call.list(try await sessions.sessions(project: nil, page: call.page), id: \.id, SessionView.json)
+      },
       Route(
         method: .get, path: "/sessions/{id}", id: "getSession", area: "sessions", summary: "Show a session",
         answers: [.json(.ok, .reference("Session"), "The session.")]
@@ -70,10 +74,11 @@ enum SessionRoutes {
       },
       Route(
         method: .get, path: "/sessions/{id}/messages", id: "listMessages", area: "messages",
-        summary: "List a session's messages, oldest first",
+        summary: "List a session's messages, oldest first", parameters: Route.paging,
         answers: [.json(.ok, .array(.reference("Message")), "The messages and steps.")]
       ) { call in
-        .json(.array(try await sessions.messages(of: call.parameter("id")).map(MessageView.json)))
+        call.list(
+          try await sessions.messages(of: call.parameter("id"), page: call.page), id: \.id, MessageView.json)
       },
     ]
   }

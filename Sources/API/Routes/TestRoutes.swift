@@ -2,6 +2,7 @@ import HTTPTypes
 import JSON
 import Server
 import Services
+import Store
 
 /// Test cases.
 enum TestRoutes {
@@ -10,12 +11,18 @@ enum TestRoutes {
     let list = Route.Answer.json(.ok, .array(.reference("TestCase")), "The test cases, oldest first.")
     return [
       Route(
-        method: .get, path: "/tests", id: "listTests", area: "tests", summary: "List all test cases", answers: [list]
-      ) { _ in .json(.array(try await tests.testCases(project: nil).map(TestCaseView.json))) },
+        method: .get, path: "/tests", id: "listTests", area: "tests", summary: "List all test cases",
+        parameters: Route.paging, answers: [list]
+      ) { call in
+        call.list(try await tests.testCases(project: nil, page: call.page), id: \.id, TestCaseView.json)
+      },
       Route(
         method: .get, path: "/projects/{id}/tests", id: "listProjectTests", area: "tests",
-        summary: "List a project's test cases", answers: [list]
-      ) { call in .json(.array(try await tests.testCases(project: call.parameter("id")).map(TestCaseView.json))) },
+        summary: "List a project's test cases", parameters: Route.paging, answers: [list]
+      ) { call in
+        let found = try await tests.testCases(project: call.parameter("id"), page: call.page)
+        return call.list(found, id: \.id, TestCaseView.json)
+      },
     ]
   }
 }

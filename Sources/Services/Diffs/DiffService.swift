@@ -45,18 +45,18 @@ package struct DiffService: Sendable {
   }
 
   /// The diffs of a project, newest first; of one status when it is given.
-  package func diffs(project id: String, status: String?) async throws -> [DiffRecord] {
+  package func diffs(project id: String, status: String?, page: Page? = nil) async throws -> [DiffRecord] {
     _ = try await bringLabels(of: id)
-    return try await journal.store.read { db in try db.diffs(ofProject: id, status: status) }
+    return try await journal.store.read { db in try db.diffs(ofProject: id, status: status, page: page) }
   }
 
   /// The diffs of a session, newest first.
-  package func diffs(session id: String, status: String?) async throws -> [DiffRecord] {
+  package func diffs(session id: String, status: String?, page: Page? = nil) async throws -> [DiffRecord] {
     guard let session = try await journal.store.read({ db in try db.session(id: id) }) else {
       throw ServiceError(.notFound, "Session not found")
     }
     _ = try await bringLabels(of: session.projectId)
-    return try await journal.store.read { db in try db.diffs(ofSession: id, status: status) }
+    return try await journal.store.read { db in try db.diffs(ofSession: id, status: status, page: page) }
   }
 
   /// The code before and after, of the entry file and of each file, without changing anything.

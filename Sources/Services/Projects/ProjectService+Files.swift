@@ -2,7 +2,7 @@ import EventLog
 package import Git
 import JSON
 import Platform
-import Store
+package import Store
 
 extension ProjectService {
   /// The entries of a project's tree at a commit, or at the head of its branch.
@@ -95,13 +95,20 @@ extension ProjectService {
     }
   }
 
-  /// The newest commits of a project's branch, or those from a commit on.
-  package func commits(of id: String, from start: String?, limit: Int) async throws -> [Commit] {
+  /// A page of the commits of a project's branch, newest first, or of those from a commit on; and one more commit when
+  /// there is another page.
+  package func commits(of id: String, from start: String?, page: Page) async throws -> [Commit] {
     let record = try await project(id)
     let repository = repositories.reader(record.repositoryPath)
     guard let name = start ?? record.currentCommit else { return [] }
     let commit = try await Self.lookUp { try await repository.commit(name) }
-    return try await repository.log(from: commit.id, limit: limit)
+    guard let after = page.after else { return try await repository.log(from: commit.id, limit: page.limit + 1) }
+    guard let last = ObjectID(after),
+      let rest = try await repository.log(from: commit.id, after: last, limit: page.limit + 1)
+    else {
+      throw StoreError(.unknownRow, "after must be the sha of the last commit that was read, found '\(after)'")
+    }
+    return rest
   }
 
   /// A commit with what it changed against its first parent.

@@ -16,7 +16,7 @@ package final class ProjectService: Sendable {
   package let locks = KeyedLock()
   let directory = ProjectDirectory()
   /// Where files are moved, removed and written.
-  let disk: DiskThread
+  package let disk: DiskThread
   let folder: String
   let logger: Logger
 
@@ -50,9 +50,9 @@ package final class ProjectService: Sendable {
     return JSONValue.array(try await all().map(ProjectView.json)).encodedBytes
   }
 
-  /// All projects, newest first, as rows.
-  package func all() async throws -> [ProjectRecord] {
-    try await journal.store.read { db in try db.projects(in: .ready) }
+  /// The projects, newest first, as rows.
+  package func all(page: Page? = nil) async throws -> [ProjectRecord] {
+    try await journal.store.read { db in try db.projects(in: .ready, page: page) }
   }
 
   /// A project as its repository is now.

@@ -51,9 +51,9 @@ package struct SessionService: Sendable {
   }
 
   /// The sessions of a project, or all.
-  package func sessions(project id: String?) async throws -> [SessionRecord] {
+  package func sessions(project id: String?, page: Page? = nil) async throws -> [SessionRecord] {
     if let id { _ = try await projects.project(id) }
-    return try await journal.store.read { db in try db.sessions(ofProject: id) }
+    return try await journal.store.read { db in try db.sessions(ofProject: id, page: page) }
   }
 
   /// Removes a session with its messages and what the agents remember of it.
@@ -124,9 +124,9 @@ package struct SessionService: Sendable {
   }
 
   /// The messages of a session, oldest first.
-  package func messages(of id: String) async throws -> [MessageRecord] {
+  package func messages(of id: String, page: Page? = nil) async throws -> [MessageRecord] {
     _ = try await session(id)
-    return try await journal.store.read { db in try db.messages(ofSession: id) }
+    return try await journal.store.read { db in try db.messages(ofSession: id, page: page) }
   }
 
   /// A message.

@@ -10,9 +10,9 @@ package struct TestCaseService: Sendable {
   package init(projects: ProjectService) { self.projects = projects }
 
   /// The test cases of a project, or all, oldest first.
-  package func testCases(project id: String?) async throws -> [TestCaseRecord] {
+  package func testCases(project id: String?, page: Page? = nil) async throws -> [TestCaseRecord] {
     if let id { _ = try await projects.project(id) }
-    return try await projects.journal.store.read { db in try db.testCases(ofProject: id) }
+    return try await projects.journal.store.read { db in try db.testCases(ofProject: id, page: page) }
   }
 }
 
