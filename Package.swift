@@ -84,7 +84,7 @@ let package = Package(
     // The server and its protocols.
     room("Server", ["HTTP", "WebSocket", "Compression", "Platform", "JSON", httpTypes, logging]),
     room("SocketIO", ["JSON"]),
-    room("WebSocket", ["HTTP", "Compression", crypto]),
+    room("WebSocket", ["HTTP", "Compression", crypto, httpTypes]),
     room("HTTP", [httpTypes]),
     room("Compression", ["CZlib"]),
     room("JSON", []),

@@ -4,8 +4,17 @@ import JSON
 import Platform
 
 extension HTTPConnection {
-  /// Handles one request and writes its answer; true when the connection may serve another.
-  func respond(to head: RequestHead) async throws -> Bool {
+  /// What becomes of a connection behind an answer.
+  enum Continuation {
+    case keepAlive
+    case close
+    case upgrade(WebSocketUpgrade)
+
+    init(isKeepAlive: Bool) { self = isKeepAlive ? .keepAlive : .close }
+  }
+
+  /// Handles one request and writes its answer.
+  func respond(to head: RequestHead) async throws -> Continuation {
     let declaredLength: Int? = if case .length(let count) = head.framing { count } else { nil }
     let body = RequestBody(connection: head.framing == .none ? nil : self, declaredLength: declaredLength)
     let request = Request(head: head, body: body, id: handler.requestID(for: head), address: address)
@@ -18,18 +27,17 @@ extension HTTPConnection {
     case .empty, .bytes:
       append(response, isKeepAlive: isKeepAlive, isHead: head.method == .head, minorVersion: head.minorVersion)
       if outbound.count >= 64 * 1024 { try await flush() }
-      return isKeepAlive
+      return Continuation(isKeepAlive: isKeepAlive)
     case .file(let file):
       try await send(file, in: response, to: head, isKeepAlive: isKeepAlive)
-      return isKeepAlive
+      return Continuation(isKeepAlive: isKeepAlive)
     case .stream(let body):
-      return try await stream(response, body, to: head, isKeepAlive: isKeepAlive)
+      return Continuation(isKeepAlive: try await stream(response, body, to: head, isKeepAlive: isKeepAlive))
     case .webSocket(let upgrade):
       hasAnswerBegun = true
       append(response, isKeepAlive: true)
       try await flush()
-      try await runWebSocket(upgrade)
-      return false
+      return .upgrade(upgrade)
     }
   }
 

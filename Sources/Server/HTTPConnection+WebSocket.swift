@@ -3,8 +3,15 @@ import Logging
 import WebSocket
 
 extension HTTPConnection {
+  /// Serves a WebSocket until it ends, and closes the connection.
+  func run(_ upgrade: WebSocketUpgrade) async {
+    defer { channel.close() }
+    outbound = []
+    do { try await drive(upgrade) } catch { trace(error) }
+  }
+
   /// Drives a WebSocket until its handler returns, then closes it in order (RFC 6455 section 7.1.1).
-  func runWebSocket(_ upgrade: WebSocketUpgrade) async throws {
+  private func drive(_ upgrade: WebSocketUpgrade) async throws {
     webSocketDecoder = WebSocketDecoder(
       maximumMessage: upgrade.maximumMessage ?? configuration.webSocketMessage, deflate: upgrade.deflate)
     let socket = WebSocketConnection(self, deflate: upgrade.deflate)

@@ -48,12 +48,19 @@ actor HTTPConnection {
     decoder = RequestDecoder(limits: configuration.limits)
   }
 
-  /// Serves the connection until it ends, and closes it.
-  func run() async {
-    defer { channel.close() }
+  /// Serves the connection until it ends, and closes it; or until it becomes a WebSocket, which `run(_:)` serves.
+  ///
+  /// In a task of its own: a task keeps the room of its deepest call, and most of a WebSocket's life is waiting.
+  func run() async -> WebSocketUpgrade? {
+    let upgrade = await serveRequests()
+    if upgrade == nil { channel.close() }
+    return upgrade
+  }
+
+  private func serveRequests() async -> WebSocketUpgrade? {
     do {
       try channel.open()
-      try await serve()
+      return try await serve()
     } catch is HTTPParseError where hasAnswerBegun {
       // The rest of a request that was answered already: its client gets that answer, and no other.
       try? await linger()
@@ -62,9 +69,12 @@ actor HTTPConnection {
     } catch ConnectionError.timedOut where !hasAnswerBegun && (!decoder.isIdle || !channel.inbound.isEmpty) {
       await refuse(Problem(.requestTimeout, code: "request_timeout", "the request did not arrive in time"))
     } catch {
-      handler.logger.trace("connection ended", metadata: ["reason": "\(error)"])
+      trace(error)
     }
+    return nil
   }
+
+  func trace(_ error: any Error) { handler.logger.trace("connection ended", metadata: ["reason": "\(error)"]) }
 
   /// Asks the connection to end after the request at hand; on its loop.
   func drain() async {
@@ -77,16 +87,21 @@ actor HTTPConnection {
   /// Ends the connection at once.
   func abort() { channel.shutDown(.stopping) }
 
-  private func serve() async throws {
+  private func serve() async throws -> WebSocketUpgrade? {
     while let head = try await nextHead() {
-      let isKeepAlive = try await respond(to: head)
-      guard isKeepAlive, try await skipBody() else { return try await linger() }
+      let next = try await respond(to: head)
+      if case .upgrade(let upgrade) = next { return upgrade }
+      guard case .keepAlive = next, try await skipBody() else {
+        try await linger()
+        return nil
+      }
       hasAnswerBegun = false
       // A client that pipelines without end must not keep the loop from the others.
       servedWithoutWait += 1
       if servedWithoutWait % 32 == 0 { await loop.yield() }
     }
     try await flush()
+    return nil
   }
 
   /// The next request head, or nil when the client is done.

@@ -12,6 +12,8 @@ actor Listener: EventHandler {
   private let configuration: ServerConfiguration
   private let handler: ServerHandler
   private var connections: [ObjectIdentifier: HTTPConnection] = [:]
+  /// Connections that have become WebSockets and wait for their new task.
+  private var upgrades: [(connection: HTTPConnection, upgrade: WebSocketUpgrade)] = []
   private var isReady = true
   private var isStopping = false
   private var deadline: ContinuousClock.Instant?
@@ -34,8 +36,9 @@ actor Listener: EventHandler {
     }
     await withDiscardingTaskGroup { group in
       while !isStopping {
+        startUpgrades(in: &group)
         guard isReady, connections.count < configuration.connectionsPerLoop else {
-          await withCheckedContinuation { waiter = $0 }
+          await sleep()
           continue
         }
         accept(into: &group)
@@ -45,6 +48,10 @@ actor Listener: EventHandler {
       while isReady, connections.count < configuration.connectionsPerLoop { accept(into: &group) }
       _ = shutdown(descriptor, Int32(SHUT_RD))
       for connection in connections.values { await connection.drain() }
+      while !connections.isEmpty {
+        startUpgrades(in: &group)
+        await sleep()
+      }
     }
     loop.unregister(descriptor)
     close(descriptor)
@@ -70,9 +77,30 @@ actor Listener: EventHandler {
       OwnedDescriptor(number), loop: loop, configuration: configuration, handler: handler)
     connections[ObjectIdentifier(connection)] = connection
     group.addTask { [self] in
-      await connection.run()
-      await self.remove(connection)
+      let upgrade = await connection.run()
+      await self.take(upgrade, of: connection)
     }
+  }
+
+  private func take(_ upgrade: WebSocketUpgrade?, of connection: HTTPConnection) {
+    guard let upgrade else { return remove(connection) }
+    upgrades.append((connection, upgrade))
+    wake()
+  }
+
+  private func startUpgrades(in group: inout DiscardingTaskGroup) {
+    for (connection, upgrade) in upgrades {
+      group.addTask { [self] in
+        await connection.run(upgrade)
+        await self.remove(connection)
+      }
+    }
+    upgrades = []
+  }
+
+  private func sleep() async {
+    guard upgrades.isEmpty else { return }
+    await withCheckedContinuation { waiter = $0 }
   }
 
   private func remove(_ connection: HTTPConnection) {

@@ -40,11 +40,10 @@ import Platform
     return unsafe withUnsafeMutablePointer(to: &storage) { storage in
       unsafe storage.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
         guard unsafe getpeername(descriptor, address, &length) == 0 else { return "" }
-        return unsafe String(unsafeUninitializedCapacity: Int(NI_MAXHOST)) { text in
-          let text = unsafe UnsafeMutableRawBufferPointer(text).bindMemory(to: CChar.self)
+        return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(NI_MAXHOST)) { text in
           let code = unsafe getnameinfo(
             address, length, text.baseAddress, socklen_t(text.count), nil, 0, NI_NUMERICHOST)
-          return unsafe code == 0 ? text.firstIndex(of: 0) ?? 0 : 0
+          return unsafe code == 0 ? text.baseAddress.map { unsafe String(cString: $0) } ?? "" : ""
         }
       }
     }

@@ -24,18 +24,20 @@ extension Response {
         .switchingProtocols, fields: fields,
         body: .webSocket(WebSocketUpgrade(maximumMessage: maximumMessage, deflate: deflate, run: run)))
     } catch {
-      var problem: Problem
       switch error {
-      case .malformed(let message): problem = Problem(.badRequest, code: "bad_handshake", message)
-      case .notAnUpgrade:
-        problem = Problem(.upgradeRequired, code: "upgrade_required", "this address speaks WebSocket only")
-        problem.fields.append("upgrade", "websocket")
-      case .unsupportedVersion:
-        problem = Problem(.upgradeRequired, code: "upgrade_required", "only version 13 of WebSocket is spoken here")
-        problem.fields.append("upgrade", "websocket")
-        problem.fields.append("sec-websocket-version", "13")
+      case .malformed(let message): throw Problem(.badRequest, code: "bad_handshake", message)
+      case .notAnUpgrade: throw upgradeRequired("this address speaks WebSocket only")
+      case .unsupportedVersion: throw upgradeRequired("only version 13 of WebSocket is spoken here")
       }
-      throw problem
     }
+  }
+
+  /// 426 with the fields of RFC 9110 section 7.8 and RFC 6455 section 4.4.
+  private static func upgradeRequired(_ message: String) -> Problem {
+    var problem = Problem(.upgradeRequired, code: "upgrade_required", message)
+    problem.fields = HeaderFields([
+      ("upgrade", "websocket"), ("connection", "upgrade"), ("sec-websocket-version", "13"),
+    ])
+    return problem
   }
 }

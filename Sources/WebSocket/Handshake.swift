@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 package import HTTP
+import HTTPTypes
 
 /// The server's part of the opening handshake (RFC 6455 section 4.2).
 package enum WebSocketHandshake {
@@ -18,7 +19,7 @@ package enum WebSocketHandshake {
   package static func accept(
     _ head: RequestHead
   ) throws(Refusal) -> (fields: HeaderFields, deflate: DeflateParameters?) {
-    guard head.minorVersion == 1, head.fields.tokens(of: "upgrade").contains("websocket"),
+    guard head.method == .get, head.minorVersion == 1, head.fields.tokens(of: "upgrade").contains("websocket"),
       head.fields.tokens(of: "connection").contains("upgrade")
     else { throw .notAnUpgrade }
     guard head.fields["sec-websocket-version"] == "13" else { throw .unsupportedVersion }

@@ -66,7 +66,8 @@ package struct WebSocketDecoder {
       isCompressed = header.isCompressed
       validator = UTF8Validator()
     }
-    guard header.length <= maximumMessage - message.count else { throw tooBig }
+    // What is compressed may be longer than what it says; there only the inflater can tell.
+    guard isCompressed || header.length <= maximumMessage - message.count else { throw tooBig }
   }
 
   private var tooBig: WebSocketError {

@@ -7,6 +7,8 @@ import base64
 import collections
 import hashlib
 import os
+import pathlib
+import re
 import socket
 import struct
 import zlib
@@ -85,15 +87,15 @@ class Deflate:
             assert value in allowed if name.endswith("bits") else value is None, f"{name} is {value!r}"
         self.parameters, self.level = parameters, level
         self.server_bits = int(parameters.get("server_max_window_bits", 15))
-        # zlib writes no raw stream with a window of 256 bytes: it makes 512 of it, so 8 is left to the callers.
+        # zlib has no window of 256 bytes; with one of 512 its distances end at 250, which fits in both.
         self.client_bits = max(9, int(parameters.get("client_max_window_bits", 15)))
         self.compressor = self.decompressor = None
 
-    def compress(self, payload, flush=zlib.Z_SYNC_FLUSH):
+    def compress(self, payload):
         """One message; the context is kept when it may be."""
         if self.compressor is None or "client_no_context_takeover" in self.parameters:
             self.compressor = zlib.compressobj(self.level, zlib.DEFLATED, -self.client_bits)
-        data = self.compressor.compress(payload) + self.compressor.flush(flush)
+        data = self.compressor.compress(payload) + self.compressor.flush(zlib.Z_SYNC_FLUSH)
         assert data.endswith(TAIL)
         return data[:-4]
 
@@ -101,18 +103,22 @@ class Deflate:
         """One message. Small steps below the full window, so that zlib refuses a distance beyond what was settled."""
         if self.decompressor is None or "server_no_context_takeover" in self.parameters:
             self.decompressor = zlib.decompressobj(-self.server_bits)
-        step, output, data = 16 if self.server_bits < 15 else 1 << 20, [], payload + TAIL
-        while True:
-            output.append(self.decompressor.decompress(data, step))
-            data = self.decompressor.unconsumed_tail
-            if not data and len(output[-1]) < step:
-                return b"".join(output)
+        step, output, data = 64 if self.server_bits < 15 else 1 << 20, [], payload + TAIL
+        # zlib copies what it has not consumed with each step, so that it is given little.
+        for start in range(0, len(data), step):
+            rest = data[start : start + step]
+            while True:
+                output.append(self.decompressor.decompress(rest, step))
+                rest = self.decompressor.unconsumed_tail
+                if not rest and len(output[-1]) < step:
+                    break
+        return b"".join(output)
 
 
 class RawWebSocket:
     """A connection after its handshake, whatever the answer was; `accepted()` asks for a 101."""
 
-    def __init__(self, url, changes=None, after=b"", path=PATH, method="GET", version="HTTP/1.1"):
+    def __init__(self, url, changes=None, after=b"", path=PATH, method="GET", version="HTTP/1.1", chop=None):
         host, _, port = url.removeprefix("http://").partition(":")
         self.socket = socket.create_connection((host, int(port)), timeout=SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -126,7 +132,7 @@ class RawWebSocket:
         for name, value in fields.items():
             values = [] if value is None else [value] if isinstance(value, str) else value
             lines += [f"{name}: {each}" for each in values]
-        self.send("\r\n".join([*lines, "", ""]).encode() + after)
+        self.send("\r\n".join([*lines, "", ""]).encode("latin-1") + after, chop)
         self.answer = self._read_answer()
 
     def _read_answer(self):
@@ -244,6 +250,12 @@ class RawWebSocket:
 
     def close(self):
         self.socket.close()
+
+
+def peak_memory(daemon):
+    """The most that the daemon ever held, in bytes."""
+    status = pathlib.Path(f"/proc/{daemon.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) << 10
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """RFC 6455 frame by frame on the echo route. Ids are the case numbers of the Autobahn test suite, where it has one."""
 
-import codecs
 import struct
 
 import pytest
@@ -233,15 +232,24 @@ STRESS = {
 }
 
 
+def decodes(payload):
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def fault(payload):
-    """How many bytes it takes until the text cannot be mended; 0 if it only ends too early; None if it is valid."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for number in range(len(payload)):
-        try:
-            decoder.decode(payload[number : number + 1])
-        except UnicodeDecodeError:
-            return number + 1
-    return 0 if decoder.getstate()[0] else None
+    """How many bytes it takes until the text cannot be mended; 0 if it only ends too early; None if it is valid.
+
+    Each prefix is tried with what could follow; the incremental decoder waits for the third byte of a surrogate.
+    """
+    endings = [byte * count for byte in (b"\x80", b"\xbf") for count in range(4)]
+    for end in range(1, len(payload) + 1):
+        if not any(decodes(payload[:end] + ending) for ending in endings):
+            return end
+    return None if decodes(payload) else 0
 
 
 def beyond_repair(table):
@@ -324,7 +332,8 @@ NO_CODES = [0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 1015]
 BAD_CLOSES = {"7.3.2": b"a", "7.3.6": close_payload(NORMAL, b"*" * 124), "7.13.1": close_payload(5000),
               "7.13.2": close_payload(65535)}
 BAD_CLOSES |= {f"7.9.{number}-{code}": close_payload(code) for number, code in enumerate(NO_CODES, 1)}
-BAD_REASONS = {"7.5.1": WORD + b"\xed\xa0\x80edited", "7.5.1-cut-short": b"\xe2\x82", "7.5.1-last": b"*" * 122 + b"\xff"}
+BAD_REASONS = {"7.5.1": WORD + b"\xed\xa0\x80edited", "7.5.1-cut-short": b"\xe2\x82",
+               "7.5.1-last": b"*" * 122 + b"\xff"}
 
 
 @pytest.mark.parametrize("frames, expected", cases(AFTER_CLOSE))
