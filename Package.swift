@@ -26,8 +26,8 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 /// A Swift target under `Sources/` with the house settings.
-func room(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func room(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil) -> Target {
+  .target(name: name, dependencies: dependencies, path: path, swiftSettings: settings)
 }
 
 /// A test target under `Tests/`, which mirrors the target it is named after.
@@ -54,23 +54,26 @@ let package = Package(
       "App",
       [
         "API", "Agents", "EventLog", "HTTP", "JSON", "ModelProviders", "ModelServer", "Platform",
-        "PythonSource", "Server",
-        "Services", "Store", argumentParser, asyncHTTPClient, grdb, httpTypes, logging, nioCore,
+        "PythonSource", "Sandbox", "Server", "Services", "Store", argumentParser, asyncHTTPClient, grdb, httpTypes,
+        logging, nioCore,
       ]),
 
     // What the world sees.
     room(
       "API",
       [
-        "Services", "Server", "WebSocket", "SocketIO", "EventLog", "Store", "Git", "Platform", "JSON", "CResources",
-        crypto, httpTypes, logging,
+        "Services", "Server", "WebSocket", "SocketIO", "EventLog", "Store", "Git", "Platform", "Sandbox", "JSON",
+        "CResources", crypto, httpTypes, logging,
       ]),
     room("ModelServer", ["Server", "ModelProviders", "Git", "JSON", httpTypes]),
 
     // The rules of the product.
     room(
       "Services",
-      ["CPlatform", "Agents", "EventLog", "Store", "Git", "PythonSource", "JSON", grdb, logging]),
+      [
+        "CPlatform", "CResources", "Agents", "EventLog", "Store", "Git", "PythonSource", "Sandbox", "JSON", grdb,
+        logging,
+      ]),
     room("Agents", ["ModelProviders", "JSON"]),
     room(
       "ModelProviders",
@@ -91,7 +94,7 @@ let package = Package(
 
     // The ground.
     room("Platform", ["CPlatform"]),
-    .target(name: "CPlatform", sources: ["calls.c", "signals.c", "spawn.c"]),
+    .target(name: "CPlatform"),
     .target(name: "CResources"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),
@@ -108,11 +111,13 @@ let package = Package(
     tests("PlatformTests", ["Platform"]),
     tests("ServerTests", ["Server", "HTTP", "JSON", "WebSocket", httpTypes]),
     tests("SocketIOTests", ["SocketIO", "JSON"]),
+    room("FuzzProperties", ["HTTP", "WebSocket", "SocketIO", "JSON", "Git", httpTypes], path: "Tests/Fuzz/Properties"),
+    tests("FuzzTests", ["FuzzProperties"]),
     tests("StoreTests", ["Store", grdb]),
     tests("EventLogTests", ["EventLog", "Store", "JSON", grdb, logging]),
     tests("GitTests", ["Git"]),
     tests("SandboxTests", ["Sandbox"], exclude: ["Attacks"]),
-    tests("PythonSourceTests", ["PythonSource"]),
+    tests("PythonSourceTests", ["PythonSource", "Sandbox"], exclude: ["helper"]),
     tests("ModelProvidersTests", ["ModelProviders", "Server", "HTTP", "JSON", "Platform", httpTypes]),
     tests("ModelServerTests", ["ModelServer", "ModelProviders", "Agents", "Git", "JSON", "Platform"]),
     tests("AgentsTests", ["Agents", "ModelProviders", "JSON"]),

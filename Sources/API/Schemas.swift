@@ -4,7 +4,8 @@ enum Schemas {
   static let all: [(name: String, schema: Schema)] = [
     ("Project", project), ("Session", session), ("Message", message), ("FullMessage", fullMessage),
     ("MessageResult", messageResult), ("Diff", diff), ("Preview", preview), ("Committed", committed),
-    ("TestCase", testCase), ("FileEntry", fileEntry), ("Commit", commit), ("Problem", problem), ("Health", health),
+    ("TestCase", testCase), ("TestResult", testResult), ("TestSummary", testSummary), ("FileEntry", fileEntry),
+    ("Commit", commit), ("Problem", problem), ("Health", health),
   ]
 
   private static let text = Schema.string()
@@ -81,8 +82,22 @@ enum Schemas {
   private static let committed = fields([("diff_id", text), ("committed_sha", text), ("message", text)])
 
   private static let testCase = fields([
-    ("id", text), ("project_id", text), ("name", text), ("code", text), ("quick_test", .boolean),
-    ("created_at", text), ("updated_at", text),
+    ("id", text), ("project_id", text), ("name", text), ("code", text), ("command", maybeText),
+    ("quick_test", .boolean), ("created_at", text), ("updated_at", text),
+  ])
+
+  private static let testResult = fields([
+    ("id", text), ("test_id", text), ("test_name", text), ("project_id", text), ("diff_id", maybeText),
+    ("tree", maybeText), ("status", .string(values: ["passed", "failed", "error", "timeout"])), ("output", maybeText),
+    ("error", maybeText), ("exit_code", maybeInteger), ("signal", maybeInteger), ("limit", maybeText),
+    ("execution_time_ms", maybeInteger), ("cpu_time_ms", maybeInteger), ("max_rss_bytes", maybeInteger),
+    ("output_truncated", .boolean), ("trace_id", maybeText), ("sandbox", fields([("missing", .array(text))])),
+    ("created_at", text),
+  ])
+
+  private static let testSummary = fields([
+    ("status", .string(values: ["passed", "failed"])), ("passed", .integer()), ("failed", .integer()),
+    ("error", .integer()), ("timeout", .integer()), ("results", .array(.reference("TestResult"))),
   ])
 
   private static let fileEntry = fields([
@@ -127,6 +142,9 @@ enum Schemas {
     ("message.failed", ["project", "session"], "Work on a message failed; the data is the result."),
     ("message.cancelled", ["project", "session"], "Work on a message was cancelled."),
     ("diff.updated", ["project", "session", "diff"], "A diff's status or merge status changed."),
+    ("test_started", ["project", "diff"], "A test begins in the sandbox."),
+    ("test_output", ["project", "diff"], "What a running test has printed."),
+    ("test_completed", ["project", "diff"], "A test has ended; the data has its verdict."),
     ("code_changed", ["project", "session", "diff"], "A commit changed the project's code."),
     ("code_update", ["project", "session", "diff"], "The entry file's new text."),
   ]

@@ -25,19 +25,21 @@ package struct WebAPI: Sendable {
     let messages: MessageService
     let diffs: DiffService
     let tests: TestCaseService
+    let testRunner: TestRunner
     let idempotency: IdempotencyService
     let health: HealthMonitor
 
     /// The services behind the routes.
     package init(
       projects: ProjectService, sessions: SessionService, messages: MessageService, diffs: DiffService,
-      tests: TestCaseService, idempotency: IdempotencyService, health: HealthMonitor
+      tests: TestCaseService, testRunner: TestRunner, idempotency: IdempotencyService, health: HealthMonitor
     ) {
       self.projects = projects
       self.sessions = sessions
       self.messages = messages
       self.diffs = diffs
       self.tests = tests
+      self.testRunner = testRunner
       self.idempotency = idempotency
       self.health = health
     }

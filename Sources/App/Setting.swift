@@ -41,6 +41,10 @@ package enum Setting: String, CaseIterable, Sendable {
   case modelReplay = "MODEL_REPLAY"
   case embeddedModelDelay = "EMBEDDED_MODEL_DELAY_MS"
   case python = "PYTHON"
+  case testTimeout = "TEST_TIMEOUT"
+  case quickTestTimeout = "QUICK_TEST_TIMEOUT"
+  case sandboxRequire = "SANDBOX_REQUIRE"
+  case sandboxWithout = "SANDBOX_WITHOUT"
   case ssePingInterval = "SSE_PING_INTERVAL"
   case sseRetryTimeout = "SSE_RETRY_TIMEOUT"
   case maxVariations = "MAX_VARIATIONS"
@@ -86,6 +90,9 @@ package enum Setting: String, CaseIterable, Sendable {
     case .smallModel: "gpt-5-mini"
     case .embeddedModelDelay: "0"
     case .python: "python3"
+    case .testTimeout: "30"
+    case .quickTestTimeout: "5"
+    case .sandboxRequire: "rlimits"
     case .ssePingInterval: "30"
     case .sseRetryTimeout: "3000"
     case .maxVariations: "5"
@@ -98,7 +105,9 @@ package enum Setting: String, CaseIterable, Sendable {
     case .openAIBaseURL: "https://api.openai.com/v1"
     case .anthropicBaseURL: "https://api.anthropic.com"
     case .geminiBaseURL: "https://generativelanguage.googleapis.com"
-    case .openAIKey, .anthropicKey, .geminiKey, .corsOrigins, .allowedHosts, .modelRecord, .modelReplay, .redisURL: ""
+    case .openAIKey, .anthropicKey, .geminiKey, .corsOrigins, .allowedHosts, .modelRecord, .modelReplay, .redisURL,
+      .sandboxWithout:
+      ""
     }
   }
 }

@@ -1,4 +1,5 @@
 import Logging
+import Sandbox
 
 /// Where the values of settings come from, and how their texts are checked.
 struct SettingSource {
@@ -51,6 +52,24 @@ struct SettingSource {
   }
 
   /// Values that are separated by commas, in lower case.
+  func requirement(_ setting: Setting) throws(Settings.Fault) -> SandboxRequirement {
+    guard let requirement = SandboxRequirement(rawValue: text(setting).lowercased()) else {
+      throw fault(setting, "must be one of \(SandboxRequirement.allCases.map(\.rawValue).joined(separator: ", "))")
+    }
+    return requirement
+  }
+
+  func features(_ setting: Setting) throws(Settings.Fault) -> SandboxFeatures {
+    var features: SandboxFeatures = []
+    for name in list(setting) {
+      guard let feature = SandboxFeatures(name: name) else {
+        throw fault(setting, "must be a list of \(SandboxFeatures.all.names.joined(separator: ", "))")
+      }
+      features.insert(feature)
+    }
+    return features
+  }
+
   func list(_ setting: Setting) -> [String] {
     text(setting).split(separator: ",").map { part in
       String(part.drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed()).lowercased()

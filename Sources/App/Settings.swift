@@ -1,6 +1,8 @@
 import Foundation
 package import Logging
 package import Platform
+package import Sandbox
+package import Services
 
 /// The daemon's settings, all checked: from the environment, else from `.env` in the working directory, else defaults.
 package struct Settings: Sendable {
@@ -52,6 +54,12 @@ package struct Settings: Sendable {
   package let embeddedModelDelay: Duration
   /// The Python interpreter.
   package let python: String
+  /// What test runs may use.
+  package let testBounds: TestBounds
+  /// The least with which the sandbox may run.
+  package let sandboxRequirement: SandboxRequirement
+  /// What the sandbox is to do without, although the machine has it.
+  package let sandboxWithout: SandboxFeatures
   /// Between comments on an idle event stream.
   package let ssePingInterval: Duration
   /// After which a client of an event stream comes back.
@@ -91,6 +99,11 @@ package struct Settings: Sendable {
     }
     embeddedModelDelay = .milliseconds(try source.integer(.embeddedModelDelay, 0...60_000))
     python = try source.required(.python)
+    testBounds = TestBounds(
+      timeout: try source.seconds(.testTimeout, 0.1...3600),
+      quickTimeout: try source.seconds(.quickTestTimeout, 0.1...3600))
+    sandboxRequirement = try source.requirement(.sandboxRequire)
+    sandboxWithout = try source.features(.sandboxWithout)
     ssePingInterval = .seconds(try source.integer(.ssePingInterval, 1...3600))
     sseRetryMilliseconds = try source.integer(.sseRetryTimeout, 100...3_600_000)
     try source.checkTheRest()

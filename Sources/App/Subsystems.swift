@@ -9,6 +9,7 @@ import ModelProviders
 import ModelServer
 import Platform
 import PythonSource
+import Sandbox
 import Server
 import Services
 import Store
@@ -31,6 +32,10 @@ struct Subsystems: Sendable {
   let diffs: DiffService
   /// Test cases.
   let tests: TestCaseService
+  /// Runs tests.
+  let testRunner: TestRunner
+  /// What holds the programs of users.
+  let sandbox: Sandbox
   /// Requests that are to be done once.
   let idempotency: IdempotencyService
   /// Whether the database answers.
@@ -54,11 +59,17 @@ struct Subsystems: Sendable {
     sessions = SessionService(projects: projects)
     diffs = DiffService(projects: projects, logger: Self.logger("diffs", settings))
     tests = TestCaseService(projects: projects)
+    sandbox = try Self.sandbox(settings)
+    let installation = PythonInstallation(
+      interpreter: try Self.interpreter(settings), environment: ProcessInfo.processInfo.environment)
+    let python = try PythonHelper(installation: installation, features: sandbox.features)
+    testRunner = TestRunner(
+      projects: projects, tests: tests, diffs: diffs, sandbox: sandbox, python: installation,
+      bounds: settings.testBounds, logger: Self.logger("tests", settings))
     idempotency = IdempotencyService(journal: journal)
     health = HealthMonitor(journal: journal)
     seed = Seed(projects: projects)
     repair = Repair(projects: projects, diffs: diffs, logger: Self.logger("repair", settings))
-    let python = try PythonHelper(interpreter: Self.interpreter(settings))
     let embeddedModel = settings.usesEmbeddedModel ? try Self.embeddedModel(settings) : nil
     self.embeddedModel = embeddedModel
     // Last: a client that is made must be closed.
@@ -89,6 +100,21 @@ struct Subsystems: Sendable {
     let address = embeddedPort.map { "http://127.0.0.1:\($0)\(ModelServer.basePath)" } ?? settings.openAIBaseURL
     return OpenAIResponsesProvider(
       baseURL: address, key: settings.openAIKey ?? Secret("embedded"), transport: transport)
+  }
+
+  /// What the machine has to hold programs, less what the settings leave out; said once, so that nobody is surprised.
+  private static func sandbox(_ settings: Settings) throws -> Sandbox {
+    let features = SandboxFeatures.probe().subtracting(settings.sandboxWithout)
+    let sandbox = try Sandbox(features: features, requirement: settings.sandboxRequirement)
+    let metadata: Logger.Metadata = ["missing": "\(sandbox.missing.names.joined(separator: ", "))"]
+    let logger = logger("sandbox", settings)
+    if !sandbox.isSufficient {
+      logger.warning(
+        "tests are not run: SANDBOX_REQUIRE=\(settings.sandboxRequirement.rawValue) wants more", metadata: metadata)
+    } else if !features.isSuperset(of: SandboxRequirement.full.features) {
+      logger.warning("tests run with less than a full sandbox", metadata: metadata)
+    }
+    return sandbox
   }
 
   private static func interpreter(_ settings: Settings) throws -> String {
@@ -137,17 +163,19 @@ struct Subsystems: Sendable {
       let server = try HTTPServer(configuration: settings.server.configuration, handler: handler)
       announce(server.port)
       await withTaskGroup(of: Void.self) { group in
-        group.addTask { await server.run() }
         group.addTask { await health.run() }
         if let accessLog { group.addTask { await accessLog.run() } }
         group.addTask { await api.socketIO.run() }
         if let embeddedModel { group.addTask { await embeddedModel.run() } }
         group.addTask { await messages.run() }
+        async let served: Void = server.run()
         await stopRequests.wait()
         logger.notice("stopping")
         messages.stop()
         await api.socketIO.stop()
         await server.stop()
+        // The requests at hand are answered before anything that they may need is stopped.
+        await served
         await embeddedModel?.stop(grace: .seconds(1))
         group.cancelAll()
       }
@@ -160,7 +188,7 @@ struct Subsystems: Sendable {
     WebAPI(
       parts: .init(
         projects: projects, sessions: sessions, messages: messages, diffs: diffs, tests: tests,
-        idempotency: idempotency, health: health),
+        testRunner: testRunner, idempotency: idempotency, health: health),
       configuration: apiConfiguration)
   }
 

@@ -5,6 +5,11 @@
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 int cplatform_thread_id(void) {
     static __thread int id;
@@ -17,3 +22,24 @@ void cplatform_name_thread(const char *name) { pthread_setname_np(pthread_self()
 int cplatform_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 int cplatform_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
+
+int cplatform_reap(int pidfd, int *was_signalled, int *code, int64_t *cpu_microseconds, int64_t *peak_kibibytes) {
+    siginfo_t info;
+    struct rusage usage;
+    memset(&info, 0, sizeof info);
+    memset(&usage, 0, sizeof usage);
+    long result;
+    /* The system call itself, since glibc's waitid() leaves out the resource usage. */
+    do { result = syscall(SYS_waitid, P_PIDFD, pidfd, &info, WEXITED, &usage); } while (result < 0 && errno == EINTR);
+    if (result < 0) return errno;
+    *was_signalled = info.si_code != CLD_EXITED;
+    *code = info.si_status;
+    *cpu_microseconds = (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000
+        + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
+    *peak_kibibytes = usage.ru_maxrss;
+    return 0;
+}
+
+int cplatform_signal(int pidfd, int signal_number) {
+    return syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0u) == 0 ? 0 : errno;
+}

@@ -29,6 +29,31 @@ extension Repository {
     }
   }
 
+  /// The files and links of a tree with their content, for a copy of it; submodules are left out.
+  ///
+  /// - Throws: `GitError` when there are more than `limit` bytes.
+  package func checkout(
+    of tree: ObjectID, limit: Int
+  ) throws(GitError) -> [(path: String, mode: UInt32, content: [UInt8])] {
+    let entries = try entries(of: tree).filter { $0.kind == .file || $0.kind == .symlink }
+    guard entries.reduce(0, { $0 + ($1.size ?? 0) }) <= limit else {
+      throw GitError(.failed, "the project has more than \(limit) bytes of files")
+    }
+    return try unsafe withHandle { repository throws(GitError) in
+      var files: [(path: String, mode: UInt32, content: [UInt8])] = []
+      for entry in entries {
+        var id = entry.id.raw
+        let blob = try unsafe GitHandle("read \(entry.path)", free: git_blob_free) {
+          unsafe git_blob_lookup(&$0, repository, &id)
+        }
+        let bytes = unsafe UnsafeRawBufferPointer(
+          start: git_blob_rawcontent(blob.pointer), count: Int(git_blob_rawsize(blob.pointer)))
+        files.append((entry.path, UInt32(entry.mode, radix: 8) ?? 0o100644, unsafe Array(bytes)))
+      }
+      return files
+    }
+  }
+
   private static func modeText(_ mode: UInt32) -> String {
     let digits = String(mode, radix: 8)
     return String(repeating: "0", count: max(0, 6 - digits.count)) + digits

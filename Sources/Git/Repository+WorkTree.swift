@@ -32,9 +32,8 @@ extension Repository {
   /// Finishes a checkout that was cut short on the way from one tree to the next.
   ///
   /// Files that hold what either tree has, or are gone, are brought to the new tree; those that someone changed by hand
-  /// stay as they are. A lock that the dead process left is removed.
+  /// stay as they are.
   package func finishCheckout(from old: ObjectID, to new: ObjectID) throws {
-    _ = unsafe unlink(path + "/.git/index.lock")
     var stale: [String] = []
     for file in try diff(from: old, to: new).files {
       for name in Set([file.oldPath, file.path]) {

@@ -82,10 +82,14 @@ struct UnifiedDiffParser {
       return
     }
     // Without quotes the names may hold spaces, and are the same on both sides unless rename lines follow.
-    let characters = Array(rest)
-    for middle in characters.indices where characters[middle] == " " {
-      let (left, right) = (String(characters[..<middle]), String(characters[(middle + 1)...]))
-      let (old, new) = (try Self.path(Substring(left), prefix: "a/"), try Self.path(Substring(right), prefix: "b/"))
+    // With both prefixes or with none the two names are equally long; with one of them, two bytes apart.
+    let bytes = rest.utf8
+    for shift in [0, 1, -1] {
+      guard let middle = bytes.index(bytes.startIndex, offsetBy: bytes.count / 2 + shift, limitedBy: bytes.endIndex),
+        middle < bytes.endIndex, bytes[middle] == UInt8(ascii: " ")
+      else { continue }
+      let old = try Self.path(rest[..<middle], prefix: "a/")
+      let new = try Self.path(rest[rest.index(after: middle)...], prefix: "b/")
       guard old == new else { continue }
       file?.oldPath = old
       file?.newPath = new

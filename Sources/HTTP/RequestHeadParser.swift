@@ -22,8 +22,8 @@ struct RequestHeadParser: Sendable {
     while let end = queue.firstOffset(of: UInt8(ascii: "\n"), from: scanned) {
       scanned = end + 1
       let start = lineStart
-      lineStart = end + 1
       try checkSize(of: end - start, through: end + 1)
+      lineStart = end + 1
       let line = queue[start..<end]
       guard line.last == UInt8(ascii: "\r") else {
         throw HTTPParseError(.badField, "a line must end with CR LF, found a bare LF", at: end)

@@ -2,7 +2,7 @@ import CResources
 import Glibc
 import JSON
 package import Platform
-import Sandbox
+package import Sandbox
 
 /// Asks CPython about Python source, in a child process that stays up.
 ///
@@ -12,7 +12,8 @@ package actor PythonHelper {
   /// A thread of its own, since talking to the child blocks.
   package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
   private nonisolated let executor: ThreadExecutor
-  private let interpreter: String
+  private let installation: PythonInstallation
+  private let features: SandboxFeatures
   private let timeout: Duration
   private var child: Handoff<ChildProcess>?
   private var lastID = 0
@@ -20,9 +21,12 @@ package actor PythonHelper {
   /// How many bytes of source are looked at.
   package static var sourceLimit: Int { 4 << 20 }
 
-  /// A helper that runs an interpreter, an absolute path; the child starts with the first question.
-  package init(interpreter: String, timeout: Duration = .seconds(10)) throws(SystemError) {
-    self.interpreter = interpreter
+  /// A helper that runs a Python, held by these features; the child starts with the first question.
+  package init(
+    installation: PythonInstallation, features: SandboxFeatures, timeout: Duration = .seconds(10)
+  ) throws(SystemError) {
+    self.installation = installation
+    self.features = features
     self.timeout = timeout
     executor = try ThreadExecutor(name: "python")
   }
@@ -35,13 +39,13 @@ package actor PythonHelper {
   /// What Python's own compiler says of a file.
   ///
   /// - Throws: `PythonSourceError` when there is no interpreter to ask.
-  package func check(path: String, source: String) throws -> SyntaxVerdict {
+  package func check(path: String, source: String) async throws -> SyntaxVerdict {
     guard source.utf8.count <= Self.sourceLimit else {
       return .invalid(SyntaxFault(type: "ValueError", message: "\(path) has more than \(Self.sourceLimit) bytes"))
     }
     lastID += 1
     let question: JSONValue = ["id": .integer(lastID), "op": "check", "path": .string(path), "source": .string(source)]
-    guard let answer = try ask(question) else {
+    guard let answer = try await ask(question) else {
       return .invalid(SyntaxFault(type: "ParserDied", message: "the parser died on \(path)"))
     }
     guard answer["ok"]?.bool == true else {
@@ -54,30 +58,33 @@ package actor PythonHelper {
   }
 
   /// The child's answer, or nil when it died or hung on the question.
-  private func ask(_ question: JSONValue) throws -> JSONValue? {
-    let child = try child?.take() ?? start()
+  private func ask(_ question: JSONValue) async throws -> JSONValue? {
+    let layout = try await installation.resolve()
+    // From here on nothing is awaited, so that no other question comes in between.
+    let child = try child?.take() ?? start(layout)
     do {
-      let line = try child.exchange(question.encodedBytes, timeout: timeout, limit: 1 << 20)
+      let line = try child.exchange(question.encodedBytes, timeout: timeout, limit: 8 << 20)
       let answer = try JSONParser.parse(line)
       guard answer["id"] == question["id"] else { return nil }
       self.child = Handoff(child)
       return answer
     } catch {
-      // The child is killed and reaped by its end of life; the next question starts another.
+      // The child is ended by its end of life; the next question starts another.
       self.child = nil
       return nil
     }
   }
 
-  private func start() throws -> ChildProcess {
+  private func start(_ layout: PythonInstallation.Layout) throws -> ChildProcess {
     let file = unsafe cresources_python_helper
     let script = unsafe String(decoding: UnsafeBufferPointer(start: file.bytes, count: file.size), as: UTF8.self)
-    do {
-      return try ChildProcess(
-        ChildCommand(
-          interpreter, ["-I", "-S", "-c", script], environment: ["PYTHONIOENCODING": "utf-8", "LC_ALL": "C.UTF-8"],
-          limits: [.memory(bytes: 1 << 30), .fileSize(bytes: 0), .descriptors(64), .noCore]))
-    } catch {
+    var policy = SandboxPolicy(python: layout, ["-I", "-S", "-c", script])
+    policy.fileBytes = 0
+    policy.descriptors = 64
+    policy.processes = 4
+    // It answers for as long as the daemon runs.
+    policy.processorTime = nil
+    do { return try ChildProcess(policy, features: features) } catch {
       throw PythonSourceError(message: "Python source cannot be checked: \(error)")
     }
   }

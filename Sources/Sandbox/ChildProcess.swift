@@ -2,74 +2,31 @@ import CPlatform
 import Glibc
 import Platform
 
-/// A running child with pipes to its standard input and output, for a caller that may block its thread.
+/// A program in its sandbox with pipes to its standard input and output, for a caller that may block its thread.
 ///
-/// The child is killed with its whole session and reaped when its owner lets go of it: nothing is left behind.
+/// All of it is ended when its owner lets go of it: nothing is left behind.
 package struct ChildProcess: ~Copyable, Sendable {
-  private let pid: pid_t
-  private let processDescriptor: OwnedDescriptor
+  private let child: cplatform_sandboxed
   private let input: OwnedDescriptor
   private let output: OwnedDescriptor
 
-  /// Starts a child; its standard error goes to /dev/null.
+  /// Starts a program; its standard error is dropped.
   ///
   /// - Throws: `SandboxError.notStarted` that names the step that failed.
-  package init(_ command: ChildCommand) throws(SandboxError) {
-    func pipe() throws(SandboxError) -> (read: Int32, write: Int32) {
-      do { return try OwnedDescriptor.pipe() } catch { throw SandboxError(.notStarted, error.description) }
-    }
-    let toChild = try pipe()
-    let theirInput = OwnedDescriptor(toChild.read)
-    let input = OwnedDescriptor(toChild.write)
-    let fromChild = try pipe()
-    let output = OwnedDescriptor(fromChild.read)
-    let theirOutput = OwnedDescriptor(fromChild.write)
-    let null = OwnedDescriptor(unsafe open("/dev/null", O_WRONLY | O_CLOEXEC))
-    let started = try Self.spawn(command, stdio: (theirInput.number, theirOutput.number, null.number))
-    input.setNonBlocking()
-    output.setNonBlocking()
-    pid = started.pid
-    processDescriptor = OwnedDescriptor(started.descriptor)
-    self.input = input
-    self.output = output
+  package init(_ policy: SandboxPolicy, features: SandboxFeatures) throws(SandboxError) {
+    var policy = policy
+    policy.dropsErrors = true
+    let started = try StartedSandbox(policy, features: features)
+    child = started.child
+    input = OwnedDescriptor(started.input)
+    output = OwnedDescriptor(started.output)
   }
 
   deinit {
-    // The session that the child leads holds all that it started, unless it left the session on purpose.
-    kill(-pid, SIGKILL)
-    cplatform_signal(processDescriptor.number, SIGKILL)
-    var (signalled, code): (Int32, Int32) = (0, 0)
-    var (cpu, peak): (Int64, Int64) = (0, 0)
-    unsafe cplatform_reap(processDescriptor.number, &signalled, &code, &cpu, &peak)
-  }
-
-  private static func spawn(
-    _ command: ChildCommand, stdio: (Int32, Int32, Int32)
-  ) throws(SandboxError) -> (pid: pid_t, descriptor: Int32) {
-    let arguments = unsafe ([command.path] + command.arguments).map { unsafe strdup($0) } + [nil]
-    let environment = unsafe command.environment.map { unsafe strdup("\($0.key)=\($0.value)") } + [nil]
-    defer {
-      let texts = unsafe arguments + environment
-      for index in 0..<(unsafe texts.count) { unsafe free(texts[index]) }
-    }
-    let limits = command.limits.map { cplatform_limit(resource: $0.resource, value: $0.value) }
-    var (pid, descriptor, step): (pid_t, Int32, Int32) = (0, -1, 0)
-    let code = unsafe arguments.withUnsafeBufferPointer { arguments in
-      unsafe environment.withUnsafeBufferPointer { environment in
-        unsafe limits.withUnsafeBufferPointer { limits in
-          unsafe command.path.withCString { path in
-            unsafe command.directory.withCString { directory in
-              var how = unsafe cplatform_spawn(
-                path: path, argv: arguments.baseAddress, envp: environment.baseAddress, directory: directory,
-                stdio: stdio, limits: limits.baseAddress, limit_count: Int32(limits.count))
-              return unsafe cplatform_spawn(&how, &pid, &descriptor, &step)
-            }
-          }
-        }
-      }
-    }
-    guard code == 0 else { throw SandboxError(path: command.path, step: step, error: code) }
-    return (pid, descriptor)
+    var child = child
+    var result = cplatform_sandbox_result()
+    unsafe cplatform_sandbox_end(&child)
+    unsafe cplatform_sandbox_finish(&child, &result)
   }
 
   /// Writes a line and reads one; blocks the calling thread.

@@ -26,13 +26,7 @@ package struct SandboxError: Error, Hashable, Sendable, CustomStringConvertible 
   }
 
   init(path: String, step: Int32, error: Int32) {
-    let name =
-      switch UInt32(bitPattern: step) {
-      case CPLATFORM_STEP_DIRECTORY.rawValue: "enter its folder"
-      case CPLATFORM_STEP_LIMIT.rawValue: "set its limits"
-      case CPLATFORM_STEP_EXEC.rawValue: "execute it"
-      default: "make the process"
-      }
+    let name = unsafe cplatform_sandbox_step_name(step).map { unsafe String(cString: $0) } ?? "start it"
     let reason = unsafe strerror(error).map { unsafe String(cString: $0).lowercased() } ?? "error \(error)"
     self.init(.notStarted, "cannot start \(path): cannot \(name): \(reason)")
   }

@@ -8,6 +8,8 @@ package enum ConnectionError: Error, Sendable, Hashable {
   case broken(Int32)
   /// Nothing came, or nothing was taken, before the deadline.
   case timedOut
+  /// A wait to read was ended by our side.
+  case interrupted
   /// The server is stopping.
   case stopping
 }

@@ -141,7 +141,7 @@ extension HTTPConnection {
     while !Task.isCancelled, !isDraining, channel.inbound.count < 64 * 1024 {
       do {
         guard try await channel.fill(timeout: nil) else { return }
-      } catch ConnectionError.timedOut {
+      } catch ConnectionError.interrupted {
         continue
       }
     }

@@ -29,12 +29,7 @@ extension HTTPConnection {
       handler.logger.error("websocket failed", metadata: ["error": "\(error)"])
       await socket.close(.internalError, reason: "something went wrong inside")
     }
-    channel.finishWriting()
-    var received = 0
-    while received < 1 << 20, try await channel.fill(timeout: .seconds(2)) {
-      received += channel.inbound.count
-      channel.inbound = ByteQueue()
-    }
+    try await channel.linger()
   }
 
   func takeWebSocketEvent() throws -> WebSocketEvent? { try webSocketDecoder?.next(&channel.inbound) }

@@ -208,12 +208,6 @@ actor HTTPConnection {
   /// Closes so that the client still gets the answer: half-close, then read on for a while (RFC 9112 section 9.6).
   private func linger() async throws {
     try await flush()
-    channel.finishWriting()
-    var received = 0
-    channel.inbound = ByteQueue()
-    while received < 1 << 20, try await channel.fill(timeout: .seconds(2)) {
-      received += channel.inbound.count
-      channel.inbound = ByteQueue()
-    }
+    try await channel.linger()
   }
 }

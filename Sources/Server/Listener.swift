@@ -71,8 +71,6 @@ actor Listener: EventHandler {
       if errno != EINTR && errno != ECONNABORTED { isReady = false }
       return
     }
-    var one: Int32 = 1
-    _ = unsafe setsockopt(number, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
     let connection = HTTPConnection(
       OwnedDescriptor(number), loop: loop, configuration: configuration, handler: handler)
     connections[ObjectIdentifier(connection)] = connection
@@ -149,6 +147,12 @@ extension Listener {
     var one: Int32 = 1
     for option in [SO_REUSEADDR, SO_REUSEPORT] {
       _ = unsafe setsockopt(socket, SOL_SOCKET, option, &one, socklen_t(MemoryLayout<Int32>.size))
+    }
+    // What is accepted inherits these (tcp(7)). The second bounds what the system takes for a client that does not
+    // read: filling megabytes for hundreds of them would hold up everybody else.
+    for (option, value) in [(TCP_NODELAY, Int32(1)), (TCP_NOTSENT_LOWAT, Int32(128 * 1024))] {
+      var value = value
+      _ = unsafe setsockopt(socket, Int32(IPPROTO_TCP), option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
     guard unsafe Glibc.bind(socket, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 else {
       throw .last("listen on \(host) port \(port)")

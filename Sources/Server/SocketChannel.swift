@@ -18,6 +18,7 @@ import Platform
   private var isOpen = false
   private var hasSeenEnd = false
   private var hasTimedOut = false
+  private var isInterrupted = false
   private var failure: ConnectionError?
   private var reader: UnsafeContinuation<Void, Never>?
   private var writer: UnsafeContinuation<Void, Never>?
@@ -88,6 +89,10 @@ import Platform
         hasTimedOut = false
         throw .timedOut
       }
+      if isInterrupted {
+        isInterrupted = false
+        throw .interrupted
+      }
     }
   }
 
@@ -151,13 +156,23 @@ import Platform
     writeDeadline = nil
   }
 
-  /// Closes the sending half, so that the client sees the end after the last byte.
-  func finishWriting() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
+  /// Closes the sending half, so that the client sees the end behind the last byte, and reads on for a while: closing
+  /// with bytes unread would be a reset, which takes what was sent from the client (RFC 9112 section 9.6).
+  func linger() async throws(ConnectionError) {
+    _ = shutdown(descriptor, Int32(SHUT_WR))
+    let deadline = ContinuousClock.now.advanced(by: .seconds(2))
+    var received = inbound.count
+    inbound = ByteQueue()
+    while received < 1 << 20, try await fill(timeout: ContinuousClock.now.duration(to: deadline)) {
+      received += inbound.count
+      inbound = ByteQueue()
+    }
+  }
 
-  /// Ends a wait to read, as if its deadline had passed.
+  /// Ends a wait to read.
   func interruptRead() {
     guard unsafe reader != nil else { return }
-    hasTimedOut = true
+    isInterrupted = true
     resumeReader()
   }
 
@@ -177,13 +192,22 @@ import Platform
   }
 
   func tick(_ now: ContinuousClock.Instant) {
-    if let writeDeadline, now >= writeDeadline { _ = fail(.timedOut) }
+    if let writeDeadline, now >= writeDeadline {
+      reset()
+      _ = fail(.timedOut)
+    }
     guard let readTimeout else { return }
     // The deadline is set by the first tick of a wait, so that a wait that is short costs no look at the clock.
     guard let readDeadline else { return readDeadline = now.advanced(by: readTimeout) }
     guard now >= readDeadline else { return }
     hasTimedOut = true
     resumeReader()
+  }
+
+  /// Lets `close` drop what the client has not taken and tell it so with a reset (SO_LINGER in socket(7)).
+  private func reset() {
+    var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+    _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout.size(ofValue: linger)))
   }
 
   private func fail(_ error: ConnectionError) -> ConnectionError {

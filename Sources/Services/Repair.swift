@@ -28,6 +28,7 @@ package struct Repair: Sendable {
     }
     try removeLeftovers()
     for project in try await store.read({ db in try db.projects(in: .ready) }).reversed() {
+      removeLocks(of: project)
       try await load(project)
     }
     for diff in try await store.read({ db in try db.committingDiffs() }) { try await finish(diff) }
@@ -38,6 +39,19 @@ package struct Repair: Sendable {
     projects.directory.put(project, seen: projects.directory.look(at: project))
     do { try await projects.refresh(project.id) } catch {
       logger.error("a repository cannot be read", metadata: ["project": "\(project.id)", "error": "\(error)"])
+    }
+  }
+
+  /// Removes the lock files that a killed daemon left: git would refuse every change to what they lock for ever.
+  private func removeLocks(of project: ProjectRecord) {
+    let (files, git) = (FileManager.default, "\(project.repositoryPath)/.git")
+    let references = files.enumerator(atPath: "\(git)/refs")?.compactMap { ($0 as? String).map { "refs/\($0)" } } ?? []
+    let top = (try? files.contentsOfDirectory(atPath: git)) ?? []
+    for name in top + references where name.hasSuffix(".lock") {
+      logger.notice("removing a lock that was left", metadata: ["project": "\(project.id)", "lock": "\(name)"])
+      do { try files.removeItem(atPath: "\(git)/\(name)") } catch {
+        logger.error("a lock cannot be removed", metadata: ["lock": "\(name)", "error": "\(error)"])
+      }
     }
   }
 

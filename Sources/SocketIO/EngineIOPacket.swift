@@ -21,7 +21,8 @@ package enum EngineIOPacket: Sendable, Hashable {
 
   /// The packet in a text frame, or one part of a payload.
   package static func decode(_ text: Substring) throws(SocketIOError) -> EngineIOPacket {
-    let data = String(text.dropFirst())
+    // Not a character: the type and a combining mark behind it would be one.
+    let data = String(text.unicodeScalars.dropFirst())
     switch text.utf8.first.map({ UnicodeScalar($0) }) {
     case "0": return .open(data)
     case "1": return .close
@@ -38,7 +39,8 @@ package enum EngineIOPacket: Sendable, Hashable {
   }
 
   /// The packets of a polling payload, at least one.
-  package static func decode(payload: String) throws(SocketIOError) -> [EngineIOPacket] {
+  package static func decode(payload bytes: [UInt8]) throws(SocketIOError) -> [EngineIOPacket] {
+    guard let payload = String(validating: bytes, as: UTF8.self) else { throw SocketIOError("a payload must be UTF-8") }
     var packets: [EngineIOPacket] = []
     for part in payload.split(separator: separator, omittingEmptySubsequences: false) {
       packets.append(try decode(part))

@@ -38,6 +38,9 @@ package struct SocketIODecoder: Sendable {
       }
     }
     try check(packet)
+    if let data = packet.data, missing > 0 || kind == .binaryEvent, !Self.placeholders(in: data, below: missing) {
+      throw SocketIOError("a placeholder must name one of the packet's attachments")
+    }
     guard missing == 0 else {
       partial = packet
       return nil
@@ -65,6 +68,14 @@ package struct SocketIODecoder: Sendable {
     case .connectError: isWellFormed = true
     }
     guard isWellFormed else { throw SocketIOError("the data of a packet must fit its type") }
+  }
+
+  /// Whether every `{"_placeholder":true,"num":N}` names an attachment.
+  private static func placeholders(in value: JSONValue, below count: Int) -> Bool {
+    if let array = value.array { return array.allSatisfy { placeholders(in: $0, below: count) } }
+    guard let object = value.object else { return true }
+    if object["_placeholder"]?.bool == true { return object["num"]?.integer.map { (0..<count).contains($0) } ?? false }
+    return object.members.allSatisfy { placeholders(in: $0.value, below: count) }
   }
 
   /// The decimal number at the front, or nil when there is none.

@@ -11,8 +11,10 @@ package struct TestCaseRecord: Record, Hashable {
   package var projectId: String
   /// The name.
   package var name: String
-  /// Python, run after the entry file.
+  /// Python, run after the entry file; empty when there is a command.
   package var code: String
+  /// A program with its arguments, run by the shell instead of code.
+  package var command: String?
   /// Whether it has the short time limit.
   package var quickTest: Bool
   /// When the row was made, RFC 3339.
@@ -26,6 +28,7 @@ package struct TestCaseRecord: Record, Hashable {
     projectId: String,
     name: String,
     code: String,
+    command: String? = nil,
     quickTest: Bool,
     createdAt: String
   ) {
@@ -33,6 +36,7 @@ package struct TestCaseRecord: Record, Hashable {
     self.projectId = projectId
     self.name = name
     self.code = code
+    self.command = command
     self.quickTest = quickTest
     self.createdAt = createdAt
     updatedAt = createdAt
@@ -46,5 +50,18 @@ extension Database {
     return try SQLRequest<TestCaseRecord>(
       "SELECT t.* FROM test_cases t WHERE (\(project) IS NULL OR t.project_id = \(project)) \(order)"
     ).fetchAll(self)
+  }
+
+  /// The test case of that id, when its project is ready.
+  package func testCase(id: String) throws -> TestCaseRecord? {
+    try TestCaseRecord.fetchOne(
+      self,
+      sql: "SELECT t.* FROM test_cases t JOIN projects p ON p.id = t.project_id WHERE t.id = ? AND p.state = 'ready'",
+      arguments: [id])
+  }
+
+  /// Removes a test case with its results.
+  package func deleteTestCase(id: String) throws {
+    try execute(sql: "DELETE FROM test_cases WHERE id = ?", arguments: [id])
   }
 }

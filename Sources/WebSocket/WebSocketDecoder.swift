@@ -77,7 +77,13 @@ package struct WebSocketDecoder {
   private mutating func append(_ bytes: [UInt8]) throws(WebSocketError) {
     let start = message.count
     if isCompressed {
-      try inflate(bytes)
+      do throws(WebSocketError) { try inflate(bytes) } catch {
+        // What was restored before the fault is judged first, so that the split of the bytes does not matter.
+        guard kind != .text || validator.receive(message, from: start) else {
+          throw WebSocketError(.invalidPayload, "text must be UTF-8")
+        }
+        throw error
+      }
     } else if message.isEmpty {
       message = bytes
     } else {

@@ -1,13 +1,22 @@
 import Foundation
 import PythonSource
+import Sandbox
 import Testing
 
 @Suite(.timeLimit(.minutes(2))) struct `Python helper` {
   private static func make(timeout: Duration = .seconds(20)) throws -> PythonHelper {
     let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
     let interpreter = try #require(PythonHelper.findInterpreter(path: path))
-    return try PythonHelper(interpreter: interpreter, timeout: timeout)
+    return try make(interpreter, timeout: timeout)
   }
+
+  private static func make(_ interpreter: String, timeout: Duration = .seconds(20)) throws -> PythonHelper {
+    let installation = PythonInstallation(
+      interpreter: interpreter, environment: ProcessInfo.processInfo.environment)
+    return try PythonHelper(installation: installation, features: features, timeout: timeout)
+  }
+
+  private static let features = SandboxFeatures.probe(groups: false)
 
   @Test(arguments: [
     "", "x = 1\n", "def f():\r\n    return 1\r\n", "\u{FEFF}x = 1\n", "s = 'héllo 😀'\n",
@@ -57,7 +66,7 @@ import Testing
   }
 
   @Test func `says when there is no Python`() async throws {
-    let helper = try PythonHelper(interpreter: "/no/such/python3")
+    let helper = try Self.make("/no/such/python3")
     await #expect(throws: PythonSourceError.self) { try await helper.check(path: "a.py", source: "x = 1") }
   }
 

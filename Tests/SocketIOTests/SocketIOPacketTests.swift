@@ -11,13 +11,13 @@ import Testing
 
   @Test(arguments: payloads)
   func `of a payload are read and written alike`(text: String, packets: [EngineIOPacket]) throws {
-    #expect(try EngineIOPacket.decode(payload: text) == packets)
+    #expect(try EngineIOPacket.decode(payload: Array(text.utf8)) == packets)
     #expect(EngineIOPacket.payload(packets) == text)
   }
 
   @Test(arguments: ["", "7", "x", "\u{1E}", "4a\u{1E}", "b!!!", "é"])
   func `that are none are refused`(payload: String) {
-    #expect(throws: SocketIOError.self) { try EngineIOPacket.decode(payload: payload) }
+    #expect(throws: SocketIOError.self) { try EngineIOPacket.decode(payload: Array(payload.utf8)) }
   }
 
   static let packets: [(String, SocketIOPacket)] = [

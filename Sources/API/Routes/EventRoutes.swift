@@ -7,6 +7,16 @@ import Services
 
 /// The event log as server-sent events and over WebSocket.
 enum EventRoutes {
+  /// The number in `Last-Event-ID`, or nil without one.
+  ///
+  /// What is no number of ours is one that the log does not hold, so that its reader is told to read a snapshot and
+  /// misses nothing.
+  private static func lastEventID(_ call: Call) -> Int? {
+    guard let text = call.request.head.fields["last-event-id"], !text.isEmpty else { return nil }
+    guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else { return -1 }
+    return Int(text) ?? -1
+  }
+
   static func all(_ parts: WebAPI.Parts, _ configuration: APIConfiguration) -> [Route] {
     let journal = parts.projects.journal
     return [
@@ -26,9 +36,8 @@ enum EventRoutes {
         guard let topic = call.query["topic"]?.string, Topic.isWellFormed(topic) else {
           throw ServiceError(.invalid, "topic must be KIND:ID, for example project:ID", location: ["query", "topic"])
         }
-        let last = call.request.head.fields["last-event-id"].flatMap { Int($0) }
         return EventStreamResponse.make(
-          journal, topic: topic, after: last ?? call.query["after"]?.integer, configuration: configuration)
+          journal, topic: topic, after: lastEventID(call) ?? call.query["after"]?.integer, configuration: configuration)
       },
       Route(
         method: .get, path: "/ws", id: "openWebSocket", area: "events", summary: "Follow topics over WebSocket",

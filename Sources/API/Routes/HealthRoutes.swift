@@ -1,7 +1,9 @@
 import HTTPTypes
 import JSON
 import Platform
+import Sandbox
 import Server
+import Services
 
 /// Whether the daemon is well.
 enum HealthRoutes {
@@ -10,8 +12,25 @@ enum HealthRoutes {
       Route(
         method: .get, path: "/health", id: "getHealth", area: "health", summary: "Tell whether the daemon is well",
         answers: [.json(.ok, .reference("Health"), "How it is; `unhealthy` when the database does not answer.")]
-      ) { _ in .json(body(parts.health.isConnected, configuration)) }
+      ) { _ in .json(body(parts.health.isConnected, configuration)) },
+      Route(
+        method: .get, path: "/health/detailed", id: "getDetailedHealth", area: "health",
+        summary: "Tell how each part of the daemon is",
+        answers: [.json(.ok, .any, "What /health says, and each part with what it lacks.")]
+      ) { _ in .json(try await detailed(parts, configuration)) },
     ]
+  }
+
+  private static func detailed(_ parts: WebAPI.Parts, _ configuration: APIConfiguration) async throws -> JSONValue {
+    let body = try JSONParser.parse(body(parts.health.isConnected, configuration))
+    guard case .object(var object) = body else { return body }
+    let sandbox = parts.testRunner.sandbox
+    object["sandbox"] = [
+      "features": .array(sandbox.features.names.map { .string($0) }),
+      "missing": .array(sandbox.missing.names.map { .string($0) }), "landlock": .integer(Sandbox.landlockVersion),
+      "sufficient": .bool(sandbox.isSufficient),
+    ]
+    return .object(object)
   }
 
   /// Written by hand: asked for by every load balancer, every few seconds.

@@ -51,8 +51,14 @@ enum SocketIORoutes {
       }
       return text("0" + server.handshake(session, upgrades: ["websocket"]))
     }
-    guard await !session.hasWebSocket, let payload = await session.poll() else { throw Fault.badRequest }
-    return text(payload)
+    guard await session.beginPoll() else { throw Fault.badRequest }
+    // Streamed, since then the connection is watched: a client that goes away does not take a payload with it.
+    return Response(
+      .ok, fields: textFields,
+      body: .stream { writer in
+        guard let payload = await session.poll() else { throw ConnectionError.endOfInput }
+        try await writer.write(Array(payload.utf8))
+      })
   }
 
   private static func post(_ request: Request, _ server: SocketIOServer) async throws -> Response {
@@ -61,9 +67,8 @@ enum SocketIORoutes {
     guard let session = server.session(id) else { throw Fault.unknownSession }
     let body = try await request.body.collect(upTo: SocketIOServer.payloadLimit)
     do {
-      guard let payload = String(validating: body, as: UTF8.self) else { throw Fault.badRequest }
-      for packet in try EngineIOPacket.decode(payload: payload) { try await session.receive(packet) }
-    } catch is SocketIOError {
+      for packet in try EngineIOPacket.decode(payload: body) { try await session.receive(packet) }
+    } catch {
       await session.close()
       throw Fault.badRequest
     }
@@ -80,9 +85,12 @@ enum SocketIORoutes {
     return transport
   }
 
+  private static let textFields = HeaderFields([
+    ("content-type", "text/plain; charset=UTF-8"), ("cache-control", "no-store"),
+  ])
+
   private static func text(_ text: String) -> Response {
-    let fields = HeaderFields([("content-type", "text/plain; charset=UTF-8"), ("cache-control", "no-store")])
-    return Response(.ok, fields: fields, body: .bytes(Array(text.utf8)))
+    Response(.ok, fields: textFields, body: .bytes(Array(text.utf8)))
   }
 }
 
@@ -140,7 +148,7 @@ struct SocketIOTransport: Sendable {
             }
           }
         }
-        await socket.close(.normalClosure)
+        await socket.close(session.isAbandoned ? .goingAway : .normalClosure)
       }
       do {
         while let event = try await socket.receive() {
@@ -153,6 +161,10 @@ struct SocketIOTransport: Sendable {
         }
       } catch is SocketIOError {
         // The session ends, which closes the WebSocket behind what still waits.
+      } catch {
+        // The other half waits for the session, not for the connection.
+        await session.close(saySo: false)
+        throw error
       }
       await session.close()
     }

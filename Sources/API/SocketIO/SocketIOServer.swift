@@ -40,9 +40,11 @@ package final class SocketIOServer: Sendable {
     }
   }
 
-  /// Ends all sessions in order, so that no poll is left waiting.
+  /// Ends the sessions that poll, so that no poll is left waiting; those of WebSockets end with their connections.
   package func stop() async {
-    for session in sessions.withLock({ Array($0.values) }) { await session.close() }
+    for session in sessions.withLock({ Array($0.values) }) where await !session.hasWebSocket {
+      await session.close(saySo: false)
+    }
   }
 
   /// How many sessions there are.

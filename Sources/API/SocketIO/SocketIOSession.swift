@@ -14,24 +14,27 @@ import SocketIO
 /// its own subscriptions only, which then read on in the log.
 actor SocketIOSession {
   nonisolated let id = UUIDv7.make()
-  private let server: SocketIOServer
-  private let projectID: String?
+  let server: SocketIOServer
+  let projectID: String?
   private var outbound: [EngineIOPacket] = []
   private var outboundBytes = 0
   private var takers: [CheckedContinuation<Void, Never>] = []
   private var givers: [CheckedContinuation<Void, Never>] = []
-  private var decoder = SocketIODecoder()
-  private var socketID: String?
-  private var subscriptions: [String: Subscription] = [:]
-  private let arrivals = AsyncStream.makeStream(of: (Subscription, projectID: String).self)
-  private var isAwaitingPong = false
+  var decoder = SocketIODecoder()
+  var socketID: String?
+  var subscriptions: [String: Subscription] = [:]
+  let arrivals = AsyncStream.makeStream(of: (Subscription, projectID: String).self)
+  var isAwaitingPong = false
   private(set) var isClosed = false
+  private(set) var isAbandoned = false
   private(set) var isPolling = false
   private var isProbing = false
   private(set) var hasWebSocket = false
 
   /// Bytes that may wait for the transport before subscriptions are held up.
   private static let outboundLimit = 256 * 1024
+  /// Packets of one polling payload: more than 16 are refused by python-engineio.
+  private static let payloadPackets = 16
   private static let connectTimeout: Duration = .seconds(45)
 
   init(server: SocketIOServer, projectID: String?) {
@@ -50,13 +53,15 @@ actor SocketIOSession {
       }
       group.cancelAll()
     }
-    close()
+    close(saySo: !Task.isCancelled)
   }
 
   /// Ends the session; what waits is still taken by the transport.
-  func close() {
+  ///
+  /// A client that is told so does not come back by itself, so a daemon that stops says nothing.
+  func close(saySo: Bool = true) {
     guard !isClosed else { return }
-    enqueue(.close)
+    if saySo { enqueue(.close) } else { isAbandoned = true }
     isClosed = true
     arrivals.continuation.finish()
     for subscription in subscriptions.values { subscription.cancel() }
@@ -77,9 +82,9 @@ actor SocketIOSession {
     takers = []
   }
 
-  private func send(_ packet: SocketIOPacket) { enqueue(.message(packet.text)) }
+  func send(_ packet: SocketIOPacket) { enqueue(.message(packet.text)) }
 
-  private func emit(_ name: String, _ data: JSONValue) { send(.event(name, data)) }
+  func emit(_ name: String, _ data: JSONValue) { send(.event(name, data)) }
 
   /// Waits until the transport has taken enough of what waits.
   private func awaitRoom() async {
@@ -89,28 +94,39 @@ actor SocketIOSession {
 
 extension SocketIOSession {
   /// What is to be sent next, waiting for it; empty when the session is closed and all was taken.
-  private func take() async -> [EngineIOPacket] {
+  private func take(_ limit: Int = .max) async -> [EngineIOPacket] {
     while outbound.isEmpty, !isClosed { await withCheckedContinuation { takers.append($0) } }
-    defer {
-      outbound = []
-      outboundBytes = 0
-      for giver in givers { giver.resume() }
-      givers = []
-    }
-    return outbound
+    let packets = Array(outbound.prefix(limit))
+    outbound.removeFirst(packets.count)
+    for case .message(let text) in packets { outboundBytes -= text.utf8.count }
+    for giver in givers { giver.resume() }
+    givers = []
+    return packets
   }
 
-  /// The payload that answers a poll; nil when another poll waits already, which ends the session.
-  func poll() async -> String? {
+  /// Lets a poll wait; false when it may not: another waits already, which ends the session, or a WebSocket took over.
+  func beginPoll() -> Bool {
+    guard !hasWebSocket else { return false }
     guard !isPolling else {
       close()
-      return nil
+      return false
     }
     if isProbing, outbound.isEmpty { enqueue(.noop) }
     isPolling = true
+    return true
+  }
+
+  /// The payload that answers the poll that waits; nil when the daemon stops.
+  ///
+  /// A client that goes away meanwhile has lost what it was sent: that ends the session.
+  func poll() async -> String? {
     defer { isPolling = false }
-    let packets = await take()
-    return EngineIOPacket.payload(packets.isEmpty ? [.close] : packets)
+    let packets = await withTaskCancellationHandler {
+      await take(Self.payloadPackets)
+    } onCancel: {
+      arrivals.continuation.finish()
+    }
+    return packets.isEmpty ? nil : EngineIOPacket.payload(packets)
   }
 
   /// What the WebSocket of the session sends next; nil at its end.
@@ -136,7 +152,7 @@ extension SocketIOSession {
     return true
   }
 
-  /// Waits for all that the transport has to send before it goes, and lets a poll that still waits go.
+  /// Pings, and ends the session when no answer comes in time.
   private func keepAlive() async {
     while await sleep(server.configuration.socketIOPing) {
       isAwaitingPong = true
@@ -146,16 +162,20 @@ extension SocketIOSession {
     }
   }
 
-  /// Sleeps unless the session ends, which is false; ends early, a tenth of a second late at most, when `isDone`.
-  private func sleep(_ duration: Duration, unless isDone: () -> Bool = { false }) async -> Bool {
+  /// Sleeps unless the session ends, which cancels its tasks and is false.
+  private func sleep(_ duration: Duration) async -> Bool {
+    do { try await Task.sleep(for: duration) } catch { return false }
+    return !isClosed
+  }
+
+  /// Sleeps likewise, or until what is waited for has come, which is seen a tenth of a second late at most.
+  private func sleep(_ duration: Duration, unless isDone: () -> Bool) async -> Bool {
     let end = ContinuousClock.now.advanced(by: duration)
-    while ContinuousClock.now < end {
-      if isDone() { return !isClosed }
+    while ContinuousClock.now < end, !isDone() {
       let rest = ContinuousClock.now.duration(to: end)
-      do { try await Task.sleep(for: min(rest, .milliseconds(100))) } catch { return false }
-      if isClosed { return false }
+      guard await sleep(min(rest, .milliseconds(100))) else { return false }
     }
-    return true
+    return !isClosed
   }
 
   private func beat() async {
@@ -198,95 +218,5 @@ extension SocketIOSession {
       data = .object(object)
     }
     return Array(SocketIOPacket.event(event.name, data).text.utf8)
-  }
-}
-
-extension SocketIOSession {
-  /// Takes a packet of the client.
-  ///
-  /// - Throws: `SocketIOError` when the session must end.
-  func receive(_ packet: EngineIOPacket) async throws(SocketIOError) {
-    switch packet {
-    case .pong: isAwaitingPong = false
-    case .close: close()
-    case .message(let text):
-      if let packet = try decoder.receive(text) { try await receive(packet) }
-    case .binary(let bytes):
-      if let packet = try decoder.receive(binary: bytes) { try await receive(packet) }
-    case .open, .ping, .upgrade, .noop: break
-    }
-  }
-
-  private func receive(_ packet: SocketIOPacket) async throws(SocketIOError) {
-    guard packet.namespace == "/" else {
-      guard packet.kind == .connect else { return close() }
-      let refusal = SocketIOPacket(.connectError, namespace: packet.namespace, data: ["message": "Invalid namespace"])
-      return send(refusal)
-    }
-    guard packet.kind == .connect || socketID != nil else { return close() }
-    switch packet.kind {
-    case .connect: await connect()
-    case .disconnect: close()
-    case .event, .binaryEvent: await answer(packet)
-    case .acknowledgement, .binaryAcknowledgement, .connectError: break
-    }
-  }
-
-  private func connect() async {
-    guard socketID == nil else { return close() }
-    let socketID = UUIDv7.make()
-    self.socketID = socketID
-    send(SocketIOPacket(.connect, data: ["sid": .string(socketID)]))
-    emit("connected", ["sid": .string(socketID)])
-    if let projectID { _ = await join(["project_id": .string(projectID)]) }
-  }
-
-  /// Answers an event of the client, and acknowledges it when that is asked for.
-  private func answer(_ packet: SocketIOPacket) async {
-    guard let event = packet.data?.array, let name = event.first?.string else { return }
-    let argument = event.count > 1 ? event[1] : .null
-    var result: JSONValue?
-    switch name {
-    case "subscribe", "join_project": result = await join(argument)
-    case "leave_project", "unsubscribe": result = leave(argument)
-    default: break
-    }
-    guard let id = packet.id else { return }
-    send(SocketIOPacket(.acknowledgement, id: id, data: .array(result.map { [$0] } ?? [])))
-  }
-
-  private func join(_ argument: JSONValue) async -> JSONValue {
-    guard let project = argument["project_id"]?.string ?? argument.string, !project.isEmpty else {
-      return refuse("project_id required")
-    }
-    let after = argument["after"] ?? nil
-    guard after.isNull || after.integer.map({ $0 >= 0 }) == true else {
-      return refuse("after must be the seq of an event, or be left out")
-    }
-    guard (try? await server.projects.project(project)) != nil else { return refuse("Project not found") }
-    guard subscriptions.count < TopicSocket.topicLimit || subscriptions[project] != nil else {
-      return refuse("a session may follow \(TopicSocket.topicLimit) projects")
-    }
-    guard !isClosed else { return .null }
-    let subscription = Subscription.start(server.journal, topic: Topic.project(project), after: after.integer)
-    let previous = subscriptions.updateValue(subscription, forKey: project)
-    previous?.cancel()
-    let answer: JSONValue = [
-      "project_id": .string(project), "sid": JSONValue(socketID), "seq": .integer(subscription.cursor),
-    ]
-    emit("subscribed", answer)
-    arrivals.continuation.yield((subscription, project))
-    return answer
-  }
-
-  private func leave(_ argument: JSONValue) -> JSONValue {
-    guard let project = argument["project_id"]?.string ?? argument.string else { return refuse("project_id required") }
-    subscriptions.removeValue(forKey: project)?.cancel()
-    return ["project_id": .string(project)]
-  }
-
-  private func refuse(_ message: String) -> JSONValue {
-    emit("error", ["message": .string(message)])
-    return ["error": .string(message)]
   }
 }

@@ -25,42 +25,17 @@ int cplatform_accept(int listener);
  * empty mask, where a blocked signal would have its default effect. Called once. */
 int cplatform_catch_stop_signals(void);
 
-/* Where cplatform_spawn failed. */
-enum cplatform_spawn_step {
-    CPLATFORM_STEP_NONE = 0,
-    CPLATFORM_STEP_PIPE,
-    CPLATFORM_STEP_FORK,
-    CPLATFORM_STEP_SESSION,
-    CPLATFORM_STEP_STDIO,
-    CPLATFORM_STEP_DIRECTORY,
-    CPLATFORM_STEP_LIMIT,
-    CPLATFORM_STEP_PRIVILEGES,
-    CPLATFORM_STEP_EXEC,
-};
-
 /* One rlimit to set in the child, see setrlimit(2). */
 struct cplatform_limit {
     int resource;
     uint64_t value;
 };
 
-/* How a child is to be started. Everything is the caller's and only read. */
-struct cplatform_spawn {
-    const char *path;               /* the program, an absolute path */
-    char *const *argv;              /* ends with NULL */
-    char *const *envp;              /* ends with NULL; the child sees nothing else */
-    const char *directory;          /* its working directory, or NULL for ours */
-    int stdio[3];                   /* what becomes its 0, 1 and 2 */
-    const struct cplatform_limit *limits;
-    int limit_count;
-};
-
-/* Starts a child in a session of its own with only descriptors 0-2, default signals and no way to gain privileges.
- * Returns 0 and sets *pid and *pidfd, or the errno of the step that failed and sets *step. Nothing is left behind then. */
-int cplatform_spawn(const struct cplatform_spawn *how, pid_t *pid, int *pidfd, int *step);
-
 /* Waits for a child to end and reaps it. Returns 0, or an errno. *code is the exit status or the signal's number. */
 int cplatform_reap(int pidfd, int *was_signalled, int *code, int64_t *cpu_microseconds, int64_t *peak_kibibytes);
 
 /* pidfd_send_signal(2). */
 int cplatform_signal(int pidfd, int signal);
+
+#include "sandbox.h"
+#include "terminal.h"

@@ -15,6 +15,9 @@ const struct cresources_file *cresources_migration(size_t index);
 /* The helper that asks CPython about Python source. */
 extern const struct cresources_file cresources_python_helper;
 
+/* The program that runs one test after a project's entry file. */
+extern const struct cresources_file cresources_test_runner;
+
 /* Prices of models. */
 extern const struct cresources_file cresources_prices;
 

@@ -1,0 +1,243 @@
+#define _GNU_SOURCE
+#include "sandbox_parts.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Process 1 of the sandbox: starts the program, reaps what it leaves behind, keeps the limits that hold for all of it
+ * together, and tells how it went. It blocks every signal; a process 1 gets none from its own namespace. */
+
+enum { MEMORY_TICK = 25, TICK = 200 };
+
+struct supervisor {
+    struct cplatform_box *box;              /* with a copy of the policy, of which only the numbers are used */
+    pid_t program, killer;
+    int children;                           /* a signalfd for SIGCHLD */
+    int is_first;                           /* process 1 of a PID namespace */
+    int has_ended, is_ending;
+    int64_t deadline, next_look;            /* milliseconds of the monotonic clock; no deadline is 0 */
+    struct cplatform_sandbox_result result;
+};
+
+static int64_t now(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* Reaps all who have ended, with WNOHANG, or waits for all there are. Returns whether any child is left. */
+static int reap(struct supervisor *supervisor, int flags) {
+    int status;
+    pid_t pid;
+    while ((pid = wait4(-1, &status, flags | __WALL, NULL)) > 0) {
+        if (pid != supervisor->program) {
+            if (supervisor->is_ending && pid != supervisor->killer) supervisor->result.left++;
+            continue;
+        }
+        supervisor->has_ended = 1;
+        supervisor->result.was_signalled = WIFSIGNALED(status);
+        supervisor->result.code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
+    }
+    return !(pid < 0 && errno == ECHILD);
+}
+
+static int64_t cpu_of_the_dead(int64_t *peak) {
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    if (usage.ru_maxrss > *peak) *peak = usage.ru_maxrss;
+    return (int64_t)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec
+        + usage.ru_stime.tv_usec;
+}
+
+/* What the tmpfs holds; notes when it is full. */
+static uint64_t look_at_files(struct supervisor *supervisor) {
+    struct statfs space;
+    if (supervisor->box->work < 0 || fstatfs(supervisor->box->work, &space) != 0) return 0;
+    if (!cplatform_uses(supervisor->box, CPLATFORM_PRIVATE_ROOT) || supervisor->box->policy->work_folder) return 0;
+    if (space.f_bavail == 0 || space.f_ffree == 0) supervisor->result.reasons |= CPLATFORM_REASON_FILES;
+    return (uint64_t)(space.f_blocks - space.f_bfree) * (uint64_t)space.f_bsize / 1024;
+}
+
+/* Looks at the whole tree; returns the limit that it has broken, or 0. Resident memory counts shared pages more than
+ * once and is cheap to see; what it cannot rule out is looked at again page by page. */
+static uint32_t look(struct supervisor *supervisor) {
+    static pid_t pids[CPLATFORM_MOST_PROCESSES];
+    const struct cplatform_box *box = supervisor->box;
+    const struct cplatform_sandbox *policy = box->policy;
+    struct cplatform_sandbox_result *result = &supervisor->result;
+    struct cplatform_tree tree;
+    int count;
+    uint64_t files = look_at_files(supervisor);
+    if (box->proc < 0 || cplatform_look_at_tree(box->proc, supervisor->is_first, &tree, pids, &count) != 0) return 0;
+    int64_t cpu = (int64_t)tree.cpu_microseconds + cpu_of_the_dead(&result->peak_kibibytes);
+    if (cpu > result->cpu_microseconds) result->cpu_microseconds = cpu;
+    if (policy->processes > 0 && (uint32_t)tree.threads >= policy->processes)
+        result->reasons |= CPLATFORM_REASON_PROCESSES;
+    if (policy->cpu_seconds > 0 && cpu >= (int64_t)(policy->cpu_seconds + 1) * 1000000) return CPLATFORM_REASON_CPU;
+    uint64_t limit = policy->memory_bytes / 1024;
+    if (limit == 0 || cplatform_uses(box, CPLATFORM_MEMORY_GROUP)) return 0;
+    if (tree.resident_kibibytes + files <= limit) return 0;
+    uint64_t held = cplatform_proportional_kibibytes(box->proc, pids, count) + files;
+    if ((int64_t)held > result->peak_kibibytes) result->peak_kibibytes = (int64_t)held;
+    return held > limit ? CPLATFORM_REASON_MEMORY : 0;
+}
+
+/* Everything that descends from us, where no PID namespace ends it. What a process leaves behind becomes our child, so
+ * that nothing is lost from sight. A whole process group is killed at once, which catches those that fork faster than
+ * they are looked at. */
+static void kill_descendants(struct supervisor *supervisor) {
+    static pid_t pids[CPLATFORM_MOST_PROCESSES];
+    const struct cplatform_box *box = supervisor->box;
+    struct cplatform_tree tree;
+    int count = 0;
+    if (box->proc < 0 || cplatform_look_at_tree(box->proc, 0, &tree, pids, &count) != 0)
+        pids[count++] = supervisor->program;
+    for (int i = 0; i < count; i++) {
+        pid_t group = getpgid(pids[i]);
+        if (group > 1 && group != getpgid(0)) kill(-group, SIGKILL);
+        kill(pids[i], SIGKILL);
+    }
+}
+
+/* A uid that nothing else has is the surest mark of all: kill(2) with -1 reaches each of its processes, and no fork
+ * slips through. */
+static void kill_user(struct supervisor *supervisor) {
+    const struct cplatform_box *box = supervisor->box;
+    int pidfd = -1;
+    supervisor->killer = cplatform_clone(0, -1, &pidfd);
+    if (supervisor->killer == 0) {
+        if (syscall(SYS_setresuid, box->uid, box->uid, box->uid) == 0) kill(-1, SIGKILL);
+        _exit(0);
+    }
+    if (pidfd >= 0) close(pidfd);
+}
+
+/* Ends whatever is left; afterwards there is no process of the sandbox but this one. */
+static void end_all(struct supervisor *supervisor) {
+    const struct cplatform_box *box = supervisor->box;
+    int has_own_uid = box->changes_user && box->policy->uid != 0;
+    supervisor->is_ending = 1;
+    for (int turn = 0;; turn++) {
+        if (supervisor->is_first) {
+            kill(-1, SIGKILL);
+        } else {
+            if (has_own_uid) kill_user(supervisor);
+            kill_descendants(supervisor);
+        }
+        if (!reap(supervisor, supervisor->is_first ? 0 : WNOHANG)) return;
+        /* Without a view of them there is nothing more to be done. */
+        if (box->proc < 0 && turn > 1000) return;
+        struct timespec pause = {0, turn < 10 ? 200000 : 2000000};
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* Waits for something to happen; returns the reason to end, or 0. */
+static uint32_t wait_for_event(struct supervisor *supervisor) {
+    const struct cplatform_sandbox *policy = supervisor->box->policy;
+    struct pollfd polled[2] = {{supervisor->box->channel, POLLIN, 0}, {supervisor->children, POLLIN, 0}};
+    int watches = policy->memory_bytes > 0 && !cplatform_uses(supervisor->box, CPLATFORM_MEMORY_GROUP);
+    int64_t time = now();
+    if (supervisor->deadline > 0 && time >= supervisor->deadline) return CPLATFORM_REASON_WALL;
+    /* By the clock and not by silence: a program can make children end all the time. */
+    if (time >= supervisor->next_look) {
+        uint32_t reason = look(supervisor);
+        if (reason != 0) return reason;
+        supervisor->next_look = now() + (watches ? MEMORY_TICK : TICK);
+    }
+    int64_t wake = supervisor->next_look;
+    if (supervisor->deadline > 0 && supervisor->deadline < wake) wake = supervisor->deadline;
+    time = now();
+    if (poll(polled, 2, wake > time ? (int)(wake - time) : 0) <= 0) return 0;
+    /* A byte asks for the end, and so does the end of the daemon. */
+    if (polled[0].revents) return CPLATFORM_REASON_ENDED;
+    if (polled[1].revents) {
+        struct signalfd_siginfo signals[8];
+        (void)!read(supervisor->children, signals, sizeof signals);
+        reap(supervisor, WNOHANG);
+    }
+    return 0;
+}
+
+/* Lets go of all descriptors of the daemon but a few, so that its pipes and sockets end when it closes them. */
+static void close_others(struct supervisor *supervisor) {
+    int kept[] = {supervisor->box->channel, supervisor->children, supervisor->box->proc, supervisor->box->work};
+    unsigned from = 0;
+    for (;;) {
+        int next = -1;
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+            if (kept[i] >= (int)from && (next < 0 || kept[i] < next)) next = kept[i];
+        if (next < 0) break;
+        if (next > (int)from) syscall(SYS_close_range, from, (unsigned)next - 1, 0u);
+        from = (unsigned)next + 1;
+    }
+    syscall(SYS_close_range, from, ~0u, 0u);
+}
+
+static void report(struct supervisor *supervisor) {
+    const struct cplatform_sandbox *policy = supervisor->box->policy;
+    struct cplatform_sandbox_result *result = &supervisor->result;
+    int64_t cpu = cpu_of_the_dead(&result->peak_kibibytes);
+    if (cpu > result->cpu_microseconds) result->cpu_microseconds = cpu;
+    if (result->was_signalled && result->code == SIGXFSZ) result->reasons |= CPLATFORM_REASON_FILES;
+    /* The signal alone is no proof: a program can send it to itself. The kernel counts in ticks and may be early. */
+    if (result->was_signalled && (result->code == SIGXCPU || result->code == SIGKILL) && policy->cpu_seconds > 0
+        && cpu >= (int64_t)policy->cpu_seconds * 800000)
+        result->reasons |= CPLATFORM_REASON_CPU;
+    send(supervisor->box->channel, result, sizeof *result, MSG_NOSIGNAL);
+}
+
+static int enter_program(void *box) { cplatform_become(box); }
+
+/* The program's process borrows our memory until exec, as by vfork(2): the daemon's pages are not counted once more. It
+ * has a stack of its own, since it must not write to the frames that we return to. */
+static pid_t start_program(struct cplatform_box *box) {
+    static char stack[64 * 1024] __attribute__((aligned(64)));
+    return clone(enter_program, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, box);
+}
+
+void cplatform_supervise(struct cplatform_box *box) {
+    static struct supervisor supervisor;
+    supervisor.box = box;
+    supervisor.is_first = cplatform_uses(box, CPLATFORM_PID_NAMESPACE);
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    /* An inherited SIG_IGN would reap children behind our back. */
+    signal(SIGCHLD, SIG_DFL);
+    supervisor.children = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (supervisor.children < 0) cplatform_fail(box, CPLATFORM_SANDBOX_SUPERVISOR);
+    if (!supervisor.is_first && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
+        cplatform_fail(box, CPLATFORM_SANDBOX_SUPERVISOR);
+    if (box->policy->wall_milliseconds > 0) supervisor.deadline = now() + box->policy->wall_milliseconds;
+    supervisor.program = start_program(box);
+    if (supervisor.program < 0) cplatform_fail(box, CPLATFORM_SANDBOX_FORK);
+    supervisor.next_look = now() + MEMORY_TICK;
+    close_others(&supervisor);
+    static struct cplatform_sandbox policy;
+    policy = *box->policy;
+    box->policy = &policy;
+    cplatform_shed_memory();
+    while (!supervisor.has_ended && supervisor.result.reasons < CPLATFORM_REASON_LOST) {
+        uint32_t reason = wait_for_event(&supervisor);
+        if (reason == 0) continue;
+        supervisor.result.reasons |= reason;
+        break;
+    }
+    look(&supervisor);
+    end_all(&supervisor);
+    report(&supervisor);
+    _exit(0);
+}

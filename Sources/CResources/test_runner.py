@@ -1,0 +1,94 @@
+"""Runs one test in a project's checkout: python3 -I -u runner.py ENTRY TEST_FILE TEST_NAME
+
+The entry file is loaded first, and the test runs in its namespace, so that it can use what the entry file defines. Ends
+with 0 when the test passed, 70 when the entry file cannot be loaded, otherwise 1 with a traceback on standard error.
+"""
+import importlib.util
+import linecache
+import os
+import sys
+import traceback
+import types
+
+CANNOT_LOAD = 70
+
+
+class StandIn:
+    """An agent of a project whose SDK is not installed: keeps what it was given."""
+
+    def __init__(self, name=None, *arguments, **members):
+        self.name = name
+        self.arguments = arguments
+        self.__dict__.update(members)
+
+    def __class_getitem__(cls, _):
+        return cls
+
+    def as_tool(self, tool_name=None, **_):
+        return StandIn(name=tool_name or self.name, agent=self)
+
+
+def function_tool(function=None, **_):
+    return function if function else lambda wrapped: wrapped
+
+
+def provide_sdk():
+    """Without the Agents SDK in this Python, definitions of agents can still be loaded and looked at."""
+    if importlib.util.find_spec("agents"):
+        return
+    module = types.ModuleType("agents", "A stand-in for the Agents SDK, which is not installed.")
+    module.Agent = StandIn
+    module.function_tool = function_tool
+    module.handoff = lambda agent=None, **_: agent
+    sys.modules["agents"] = module
+
+
+def load(path, label, namespace):
+    with open(path, "rb") as file:
+        source = file.read()
+    # Kept for tracebacks, which show the lines of the file under the name that people know it by.
+    lines = source.decode("utf-8", "replace").splitlines(keepends=True)
+    linecache.cache[label] = (len(source), None, lines, label)
+    exec(compile(source, label, "exec", dont_inherit=True), namespace)
+
+
+def report(error):
+    """The traceback without the frames of this file."""
+    frames = error.__traceback__
+    while frames and frames.tb_frame.f_code.co_filename == __file__:
+        frames = frames.tb_next
+    traceback.print_exception(type(error), error, frames)
+
+
+def main(entry, test, name):
+    provide_sdk()
+    sys.path.append(os.getcwd())
+    stem = os.path.splitext(os.path.basename(entry))[0] if entry else "project"
+    module = types.ModuleType(stem)
+    if entry:
+        module.__file__ = entry
+        known = sys.modules.get(stem)
+        sys.modules.setdefault(stem, module)
+        try:
+            load(entry, entry, module.__dict__)
+        except BaseException as error:
+            report(error)
+            print(f"{entry} cannot be loaded, so the test was not run", file=sys.stderr)
+            return CANNOT_LOAD
+        # What a test imports by the file's name is a module of its own, so that `import main` does not take the name
+        # `main` from what the file defines. When that is the name of the SDK, what the file defines is found there too.
+        imported = known or types.ModuleType(stem)
+        for key, value in module.__dict__.items():
+            imported.__dict__.setdefault(key, value)
+        sys.modules[stem] = imported
+    try:
+        load(test, name, module.__dict__)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        report(error)
+        return 1
+    return 0
+
+
+sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,74 @@
+import Glibc
+import JSON
+import Platform
+package import Sandbox
+
+/// The Python that runs what users wrote: where it is, and which folders it needs to be shown in a sandbox.
+///
+/// The interpreter of the settings may be a script that looks for one (pyenv), or one of a virtual environment, so it is
+/// asked itself, once, when it is first needed.
+package actor PythonInstallation {
+  /// What is needed to run it in a sandbox.
+  package struct Layout: Hashable, Sendable {
+    /// The interpreter, absolute.
+    package let executable: String
+    /// Folders beside the system's own that it is made of.
+    package let folders: [String]
+  }
+
+  /// The folders of the system that every sandbox sees.
+  private static let systemFolders = ["/usr/", "/bin/", "/lib/", "/lib64/", "/sbin/"]
+  private static let question = """
+    import json, os, sys
+    real = os.path.realpath(sys.executable)
+    print(json.dumps({"executable": sys.executable, "folders": sorted({sys.prefix, sys.exec_prefix, sys.base_prefix,
+          sys.base_exec_prefix, os.path.dirname(os.path.dirname(real))})}))
+    """
+
+  private let interpreter: String
+  private let environment: [String: String]
+  private var layout: Layout?
+
+  /// The interpreter at an absolute path, asked with this environment.
+  package init(interpreter: String, environment: [String: String]) {
+    self.interpreter = interpreter
+    self.environment = environment
+  }
+
+  /// Where it is.
+  ///
+  /// - Throws: `PythonSourceError` when it cannot be asked.
+  package func resolve() async throws -> Layout {
+    if let layout { return layout }
+    // Not confined: this is the user's own choice of a program, and it may need all of their machine to be found.
+    let asking = try Sandbox(features: .limits)
+    var policy = SandboxPolicy(interpreter, ["-I", "-c", Self.question])
+    policy.environment = environment
+    policy.workFolder = "/"
+    policy.wallTime = .seconds(20)
+    let result: SandboxResult
+    do { result = try await asking.run(policy) } catch {
+      throw PythonSourceError(message: "Python cannot be started: \(error)")
+    }
+    guard case .exited(0) = result.end, let answer = try? JSONParser.parse(result.output),
+      let executable = answer["executable"]?.string, let folders = answer["folders"]?.array
+    else {
+      let said = String(decoding: result.errors.suffix(300), as: UTF8.self)
+      throw PythonSourceError(message: "\(interpreter) is no Python that can be used: \(said)")
+    }
+    let own = folders.compactMap(\.string).filter { folder in
+      folder.hasPrefix("/") && folder != "/" && !Self.systemFolders.contains { "\(folder)/".hasPrefix($0) }
+    }
+    let found = Layout(executable: executable, folders: own)
+    layout = found
+    return found
+  }
+}
+
+extension SandboxPolicy {
+  /// A program that is run by a Python.
+  package init(python layout: PythonInstallation.Layout, _ arguments: [String]) {
+    self.init(layout.executable, arguments)
+    binds = layout.folders.map { Bind($0) }
+  }
+}

@@ -1,0 +1,145 @@
+import CPlatform
+import Glibc
+import Platform
+
+/// A program that runs in its sandbox: its output as it comes, and how it ends.
+package actor SandboxRun {
+  /// One of its outputs.
+  package enum Stream: String, Sendable {
+    case output = "stdout"
+    case errors = "stderr"
+  }
+
+  /// Bytes that are read and dropped before a flood counts as an attack and ends the program.
+  private static let floodLimit = 64 << 20
+
+  /// The loop that watches it.
+  package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+  private nonisolated let loop: EventLoop
+  private nonisolated let child: cplatform_sandboxed
+  private let observer: @Sendable (Stream, [UInt8]) -> Void
+  private let kept: Int
+  private let begun: ContinuousClock.Instant
+  private var watches: [Watch] = []
+  private var bytes: [Stream: [UInt8]] = [:]
+  private var received = 0
+  private var isCut = false
+  private var isFlooded = false
+  private var finished: SandboxResult?
+  private var waiters: [CheckedContinuation<SandboxResult, Never>] = []
+
+  /// Tells the actor of one of its descriptors.
+  private final class Watch: EventHandler {
+    let descriptor: Int32
+    let stream: Stream?
+    private weak let run: SandboxRun?
+
+    init(_ descriptor: Int32, _ stream: Stream?, of run: SandboxRun) {
+      self.descriptor = descriptor
+      self.stream = stream
+      self.run = run
+    }
+
+    func ready(_ readiness: Readiness) { run?.ready(descriptor, stream) }
+
+    func tick(_ now: ContinuousClock.Instant) {}
+  }
+
+  init(
+    _ started: StartedSandbox, policy: SandboxPolicy, loop: EventLoop,
+    observer: @escaping @Sendable (Stream, [UInt8]) -> Void
+  ) async {
+    self.loop = loop
+    self.observer = observer
+    child = started.child
+    kept = policy.outputBytes
+    begun = started.begun
+    watch(started)
+  }
+
+  private func watch(_ started: StartedSandbox) {
+    // Nothing is said to it.
+    close(started.input)
+    add(started.output, .output)
+    add(started.errors, .errors)
+    add(child.pidfd, nil)
+  }
+
+  private nonisolated func ready(_ descriptor: Int32, _ stream: Stream?) {
+    assumeIsolated { run in if let stream { run.read(descriptor, stream) } else { run.finish() } }
+  }
+
+  private func add(_ descriptor: Int32, _ stream: Stream?) {
+    let watch = Watch(descriptor, stream, of: self)
+    watches.append(watch)
+    do { try loop.register(descriptor, watch) } catch {
+      // Without a place in epoll its end would never be seen.
+      end()
+    }
+  }
+
+  private func read(_ descriptor: Int32, _ stream: Stream) {
+    while true {
+      let count = unsafe loop.read(descriptor) { unsafe take($0, of: stream) }
+      if count == -Int(EINTR) { continue }
+      guard count > 0, !isFlooded else { return }
+    }
+  }
+
+  private func take(_ piece: UnsafeRawBufferPointer, of stream: Stream) {
+    received += piece.count
+    let room = kept - bytes[stream, default: []].count
+    let taken = unsafe Array(piece.prefix(max(0, room)))
+    if taken.count < piece.count { isCut = true }
+    if !taken.isEmpty {
+      bytes[stream, default: []] += taken
+      observer(stream, taken)
+    }
+    guard received > Self.floodLimit, !isFlooded else { return }
+    isFlooded = true
+    end()
+  }
+
+  /// Called when all of it has ended.
+  private func finish() {
+    guard finished == nil else { return }
+    for watch in watches {
+      if let stream = watch.stream { read(watch.descriptor, stream) }
+      loop.unregister(watch.descriptor)
+      if watch.stream != nil { close(watch.descriptor) }
+    }
+    watches = []
+    var child = child
+    var how = cplatform_sandbox_result()
+    _ = unsafe cplatform_sandbox_finish(&child, &how)
+    var result = SandboxResult(how, features: SandboxFeatures(rawValue: child.features))
+    if isFlooded {
+      result.isKilledByLimit = true
+      result.isCancelled = false
+      result.limits.insert(.output, at: 0)
+    } else if isCut {
+      result.limits.append(.output)
+    }
+    result.isOutputCut = isCut
+    result.output = bytes[.output] ?? []
+    result.errors = bytes[.errors] ?? []
+    result.wallTime = ContinuousClock.now - begun
+    finished = result
+    for waiter in waiters { waiter.resume(returning: result) }
+    waiters = []
+  }
+
+  /// How it ended; waits for it.
+  package var result: SandboxResult {
+    get async {
+      if let finished { return finished }
+      return await withCheckedContinuation { waiters.append($0) }
+    }
+  }
+
+  /// Ends all of it now; the result comes soon.
+  package nonisolated func end() {
+    var child = child
+    _ = unsafe cplatform_sandbox_end(&child)
+  }
+}

@@ -1,0 +1,105 @@
+import CPlatform
+import Glibc
+import Platform
+
+/// A sandbox whose program has just been executed, with our ends of its pipes; to be handed to one owner.
+struct StartedSandbox: Sendable {
+  let child: cplatform_sandboxed
+  /// Its standard input, which we write to.
+  let input: Int32
+  /// Its standard output and error, which we read; the second is -1 when it is dropped.
+  let output: Int32
+  let errors: Int32
+  let begun = ContinuousClock.now
+
+  init(_ policy: SandboxPolicy, features: SandboxFeatures) throws(SandboxError) {
+    func pipe() throws(SandboxError) -> (read: Int32, write: Int32) {
+      do { return try OwnedDescriptor.pipe() } catch { throw SandboxError(.notStarted, error.description) }
+    }
+    var ends = try pipe()
+    let theirInput = OwnedDescriptor(ends.read)
+    let input = OwnedDescriptor(ends.write)
+    ends = try pipe()
+    let output = OwnedDescriptor(ends.read)
+    let theirOutput = OwnedDescriptor(ends.write)
+    if policy.dropsErrors {
+      ends = (-1, unsafe open("/dev/null", O_WRONLY | O_CLOEXEC))
+    } else {
+      ends = try pipe()
+    }
+    let errors = OwnedDescriptor(ends.read)
+    let theirErrors = OwnedDescriptor(ends.write)
+    child = try Self.spawn(policy, features, (theirInput.number, theirOutput.number, theirErrors.number))
+    input.setNonBlocking()
+    output.setNonBlocking()
+    errors.setNonBlocking()
+    self.input = input.release()
+    self.output = output.release()
+    self.errors = errors.release()
+  }
+
+  private static func spawn(
+    _ policy: SandboxPolicy, _ features: SandboxFeatures, _ stdio: (Int32, Int32, Int32)
+  ) throws(SandboxError) -> cplatform_sandboxed {
+    let arena = CArena()
+    let files = unsafe policy.files.map { file in
+      unsafe cplatform_sandbox_file(
+        path: arena.string(file.path), mode: file.mode, bytes: arena.bytes(file.content),
+        count: UInt64(file.content.count))
+    }
+    let binds = unsafe policy.binds.map { bind in
+      unsafe cplatform_sandbox_bind(
+        source: arena.string(bind.source), target: arena.string(bind.target), writable: bind.isWritable ? 1 : 0,
+        optional: 0)
+    }
+    let limits = [
+      cplatform_limit(resource: Int32(RLIMIT_FSIZE.rawValue), value: UInt64(policy.fileBytes)),
+      // So that a program which asks for too much is refused it, and can say so, before all of it is ended.
+      cplatform_limit(resource: Int32(RLIMIT_DATA.rawValue), value: UInt64(policy.memoryBytes)),
+      cplatform_limit(resource: Int32(RLIMIT_NOFILE.rawValue), value: UInt64(policy.descriptors)),
+    ]
+    var how = unsafe cplatform_sandbox()
+    unsafe how.features = features.rawValue
+    unsafe how.path = UnsafePointer(arena.string(policy.path))
+    unsafe how.argv = UnsafePointer(arena.strings([policy.path] + policy.arguments))
+    unsafe how.envp = UnsafePointer(arena.strings(environment(policy)))
+    unsafe how.stdio = stdio
+    unsafe how.work_bytes = UInt64(policy.workBytes)
+    unsafe how.work_files = UInt64(policy.workFiles)
+    if let folder = policy.workFolder { unsafe how.work_folder = UnsafePointer(arena.string(folder)) }
+    unsafe how.memory_bytes = UInt64(policy.memoryBytes)
+    unsafe how.processes = UInt32(policy.processes)
+    if let time = policy.processorTime { unsafe how.cpu_seconds = UInt32(clamping: max(1, time.components.seconds)) }
+    if let wall = policy.wallTime { unsafe how.wall_milliseconds = UInt32(clamping: max(1, wall.milliseconds)) }
+    unsafe how.network = policy.hasNetwork ? 1 : 0
+    var child = cplatform_sandboxed()
+    var step: Int32 = 0
+    let code = unsafe files.withUnsafeBufferPointer { files in
+      unsafe binds.withUnsafeBufferPointer { binds in
+        unsafe limits.withUnsafeBufferPointer { limits in
+          unsafe how.files = files.baseAddress
+          unsafe how.file_count = Int32(files.count)
+          unsafe how.binds = binds.baseAddress
+          unsafe how.bind_count = Int32(binds.count)
+          unsafe how.limits = limits.baseAddress
+          unsafe how.limit_count = Int32(limits.count)
+          return unsafe cplatform_sandbox_spawn(&how, &child, &step)
+        }
+      }
+    }
+    guard code == 0 else { throw SandboxError(path: policy.path, step: step, error: code) }
+    return child
+  }
+
+  private static func environment(_ policy: SandboxPolicy) -> [String] {
+    let home = SandboxPolicy.workFolder
+    let usual = [
+      "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+    ]
+    return usual.merging(policy.environment) { $1 }.map { "\($0.key)=\($0.value)" }.sorted()
+  }
+}
+
+extension Duration {
+  var milliseconds: Int { Int(components.seconds) * 1000 + Int(components.attoseconds / 1_000_000_000_000_000) }
+}

@@ -1,0 +1,36 @@
+# {"name": "user-fault-descriptor", "what": "Makes a userfaultfd, with which exploits hold the kernel in the middle of a copy.", "contained": "The call is refused.", "verdict": ["passed:none"], "prints": "CONTAINED", "forbids": "ESCAPED", "check": "none", "needs": "seccomp"}
+import ctypes
+import errno
+import os
+import sys
+
+USERFAULTFD = 323 if os.uname().machine == "x86_64" else 282
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+
+
+def call(number, *arguments):
+    """A system call by its number; raises OSError as the functions of os do."""
+    words = [ctypes.c_long(value) if isinstance(value, int) else value for value in arguments]
+    result = libc.syscall(ctypes.c_long(number), *words)
+    if result < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
+
+def report(attempts):
+    """Makes each attempt; one that raises no OSError is an escape. True is also the exit code 1."""
+    escaped, refused = [], []
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+            escaped.append(name)
+        except OSError as error:
+            refused.append(f"{name} {errno.errorcode.get(error.errno, error)}")
+    print(f"ESCAPED: {', '.join(escaped)}" if escaped else f"CONTAINED: {', '.join(refused)}", flush=True)
+    return bool(escaped)
+
+sys.exit(report({
+    "user mode": lambda: call(USERFAULTFD, 1),
+    "full": lambda: call(USERFAULTFD, 0),
+    "device": lambda: os.close(os.open("/dev/userfaultfd", os.O_RDWR)),
+}))
