@@ -62,8 +62,8 @@ let package = Package(
     room(
       "API",
       [
-        "Services", "Server", "WebSocket", "SocketIO", "EventLog", "Store", "Git", "Platform", "Sandbox", "JSON",
-        "CResources", crypto, httpTypes, logging,
+        "Services", "Server", "WebSocket", "SocketIO", "EventLog", "Store", "Git", "Platform", "PythonSource",
+        "Sandbox", "JSON", "CResources", crypto, httpTypes, logging,
       ]),
     room("ModelServer", ["Server", "ModelProviders", "Git", "JSON", httpTypes]),
 
@@ -94,7 +94,9 @@ let package = Package(
 
     // The ground.
     room("Platform", ["CPlatform"]),
-    .target(name: "CPlatform"),
+    // Functions are bound at the start and not at their first call: what runs in a copy of the process, without most of
+    // its memory, must not need the dynamic linker (see sandbox_memory.c). It is also what hardening asks for.
+    .target(name: "CPlatform", linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "now"])]),
     .target(name: "CResources"),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CGit2", pkgConfig: "libgit2", providers: [.apt(["libgit2-dev"])]),

@@ -4,7 +4,8 @@ enum Schemas {
   static let all: [(name: String, schema: Schema)] = [
     ("Project", project), ("Session", session), ("Message", message), ("FullMessage", fullMessage),
     ("MessageResult", messageResult), ("Diff", diff), ("Preview", preview), ("Committed", committed),
-    ("TestCase", testCase), ("TestResult", testResult), ("TestSummary", testSummary), ("FileEntry", fileEntry),
+    ("TestCase", testCase), ("TestResult", testResult), ("TestSummary", testSummary), ("Node", node),
+    ("FileEntry", fileEntry),
     ("Commit", commit), ("Problem", problem), ("Health", health),
   ]
 
@@ -98,6 +99,14 @@ enum Schemas {
   private static let testSummary = fields([
     ("status", .string(values: ["passed", "failed"])), ("passed", .integer()), ("failed", .integer()),
     ("error", .integer()), ("timeout", .integer()), ("results", .array(.reference("TestResult"))),
+  ])
+
+  private static let node = fields([
+    ("id", text), ("name", text), ("variable", maybeText), ("kind", .string(values: ["agent", "class"])),
+    ("owner", maybeText), ("line_start", .integer()), ("line_end", .integer()), ("column_start", .integer()),
+    ("column_end", .integer()), ("byte_start", .integer()), ("byte_end", .integer()), ("char_start", .integer()),
+    ("char_end", .integer()), ("instructions", maybeText), ("model", maybeText), ("tools", .array(text)),
+    ("handoffs", .array(text)), ("children", .array(text)),
   ])
 
   private static let fileEntry = fields([

@@ -4,6 +4,7 @@ import HTTP
 import HTTPTypes
 import JSON
 package import Logging
+package import PythonSource
 package import Server
 package import Services
 
@@ -26,13 +27,15 @@ package struct WebAPI: Sendable {
     let diffs: DiffService
     let tests: TestCaseService
     let testRunner: TestRunner
+    let python: PythonHelper
     let idempotency: IdempotencyService
     let health: HealthMonitor
 
     /// The services behind the routes.
     package init(
       projects: ProjectService, sessions: SessionService, messages: MessageService, diffs: DiffService,
-      tests: TestCaseService, testRunner: TestRunner, idempotency: IdempotencyService, health: HealthMonitor
+      tests: TestCaseService, testRunner: TestRunner, python: PythonHelper,
+      idempotency: IdempotencyService, health: HealthMonitor
     ) {
       self.projects = projects
       self.sessions = sessions
@@ -40,6 +43,7 @@ package struct WebAPI: Sendable {
       self.diffs = diffs
       self.tests = tests
       self.testRunner = testRunner
+      self.python = python
       self.idempotency = idempotency
       self.health = health
     }
@@ -64,7 +68,7 @@ package struct WebAPI: Sendable {
 
   private static func routes(_ parts: Parts, _ configuration: APIConfiguration) -> [Route] {
     HealthRoutes.all(parts, configuration) + ProjectRoutes.all(parts) + FileRoutes.all(parts)
-      + RepositoryRoutes.all(parts)
+      + RepositoryRoutes.all(parts) + NodeRoutes.all(parts)
       + SessionRoutes.all(parts) + MessageRoutes.all(parts) + DiffRoutes.all(parts) + TestRoutes.all(parts)
       + EventRoutes.all(parts, configuration)
   }

@@ -34,6 +34,8 @@ struct Subsystems: Sendable {
   let tests: TestCaseService
   /// Runs tests.
   let testRunner: TestRunner
+  /// Asks Python about source.
+  let python: PythonHelper
   /// What holds the programs of users.
   let sandbox: Sandbox
   /// Requests that are to be done once.
@@ -62,7 +64,7 @@ struct Subsystems: Sendable {
     sandbox = try Self.sandbox(settings)
     let installation = PythonInstallation(
       interpreter: try Self.interpreter(settings), environment: ProcessInfo.processInfo.environment)
-    let python = try PythonHelper(installation: installation, features: sandbox.features)
+    python = try PythonHelper(installation: installation, features: sandbox.features)
     testRunner = TestRunner(
       projects: projects, tests: tests, diffs: diffs, sandbox: sandbox, python: installation,
       bounds: settings.testBounds, logger: Self.logger("tests", settings))
@@ -188,7 +190,7 @@ struct Subsystems: Sendable {
     WebAPI(
       parts: .init(
         projects: projects, sessions: sessions, messages: messages, diffs: diffs, tests: tests,
-        testRunner: testRunner, idempotency: idempotency, health: health),
+        testRunner: testRunner, python: python, idempotency: idempotency, health: health),
       configuration: apiConfiguration)
   }
 

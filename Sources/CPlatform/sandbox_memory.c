@@ -10,8 +10,8 @@
 
 enum {
     MOST_RANGES = 4096,
-    /* Smaller ones stay: among them is what the dynamic linker needs to bind a function at its first call. The arenas
-     * of malloc and the stacks of threads are larger. */
+    /* Smaller ones stay: they are not worth the call. The arenas of malloc and the stacks of threads are larger. What
+     * the dynamic linker needs may be among them, so the executable is linked with -z now and does not need it. */
     SMALLEST = 128 * 1024,
 };
 

@@ -1,6 +1,6 @@
 import CResources
 import Glibc
-import JSON
+package import JSON
 package import Platform
 package import Sandbox
 
@@ -55,6 +55,50 @@ package actor PythonHelper {
           line: answer["line"]?.integer, column: answer["column"]?.integer, text: answer["text"]?.string))
     }
     return .valid
+  }
+
+  /// The agents that a file defines: objects with `id, name, variable, kind, line_start, line_end, ...`.
+  ///
+  /// - Throws: `PythonSourceError`, also when the file cannot be parsed.
+  package func nodes(path: String, source: String) async throws -> JSONValue {
+    try await answer([("op", "nodes"), ("path", .string(path)), ("source", .string(source))], "nodes")
+  }
+
+  /// An SVG document of the agents, their tools and handoffs.
+  ///
+  /// - Throws: `PythonSourceError`, also when the file cannot be parsed.
+  package func graph(path: String, source: String) async throws -> String {
+    try await answer([("op", "graph"), ("path", .string(path)), ("source", .string(source))], "svg").string ?? ""
+  }
+
+  /// The source with one definition replaced and every other byte as it was.
+  ///
+  /// - Throws: `PythonSourceError`, also when there is no such node or the result would not compile.
+  package func replace(path: String, source: String, name: String, replacement: String) async throws -> String {
+    let question: [(String, JSONValue)] = [
+      ("op", "replace"), ("path", .string(path)), ("source", .string(source)), ("name", .string(name)),
+      ("replacement", .string(replacement)),
+    ]
+    return try await answer(question, "source").string ?? ""
+  }
+
+  private func answer(_ question: [(String, JSONValue)], _ member: String) async throws -> JSONValue {
+    var question = JSONObject(question)
+    lastID += 1
+    question["id"] = .integer(lastID)
+    guard question["source"]?.string.map({ $0.utf8.count <= Self.sourceLimit }) == true else {
+      throw PythonSourceError(message: "a source may have \(Self.sourceLimit) bytes", isAboutSource: true)
+    }
+    guard let answer = try await ask(.object(question)) else {
+      throw PythonSourceError(message: "the parser died on this source", isAboutSource: true)
+    }
+    guard answer["ok"]?.bool == true, let value = answer[member] else {
+      let fault = SyntaxFault(
+        type: answer["type"]?.string ?? "SyntaxError", message: answer["message"]?.string ?? "cannot be read",
+        line: answer["line"]?.integer, column: answer["column"]?.integer, text: answer["text"]?.string)
+      throw PythonSourceError(message: fault.description, isAboutSource: true)
+    }
+    return value
   }
 
   /// The child's answer, or nil when it died or hung on the question.

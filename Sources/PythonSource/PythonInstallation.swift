@@ -54,7 +54,7 @@ package actor PythonInstallation {
       let executable = answer["executable"]?.string, let folders = answer["folders"]?.array
     else {
       let said = String(decoding: result.errors.suffix(300), as: UTF8.self)
-      throw PythonSourceError(message: "\(interpreter) is no Python that can be used: \(said)")
+      throw PythonSourceError(message: "\(interpreter) is no Python that can be used (\(result.end)): \(said)")
     }
     let own = folders.compactMap(\.string).filter { folder in
       folder.hasPrefix("/") && folder != "/" && !Self.systemFolders.contains { "\(folder)/".hasPrefix($0) }

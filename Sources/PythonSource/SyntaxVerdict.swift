@@ -37,10 +37,18 @@ package struct SyntaxFault: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// Why Python could not be asked at all.
+/// Why Python has no answer: it could not be asked, or the source is not what was wanted.
 package struct PythonSourceError: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Whether the source, or what was asked of it, is at fault.
+  package var isAboutSource = false
   /// One sentence: what was wanted, what was found, what to do.
   package let message: String
+
+  /// An error with this sentence.
+  package init(message: String, isAboutSource: Bool = false) {
+    self.message = message
+    self.isAboutSource = isAboutSource
+  }
 
   /// The sentence.
   package var description: String { message }

@@ -82,7 +82,7 @@ extension ProjectService {
   }
 
   /// Runs a look-up in git; what is not there becomes a refusal.
-  private static func lookUp<T>(_ body: () async throws -> T) async throws -> T {
+  static func lookUp<T>(_ body: () async throws -> T) async throws -> T {
     do { return try await body() } catch let error as GitError {
       guard error.code == .notFound else { throw error }
       throw ServiceError(.notFound, error.message)
