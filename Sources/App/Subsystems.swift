@@ -174,6 +174,7 @@ struct Subsystems: Sendable {
         await stopRequests.wait()
         logger.notice("stopping")
         messages.stop()
+        sandbox.stop()
         await api.socketIO.stop()
         await server.stop()
         // The requests at hand are answered before anything that they may need is stopped.

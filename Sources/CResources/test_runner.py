@@ -1,16 +1,17 @@
 """Runs one test in a project's checkout: python3 -I -u runner.py ENTRY TEST_FILE TEST_NAME
 
 The entry file is loaded first, and the test runs in its namespace, so that it can use what the entry file defines. Ends
-with 0 when the test passed, 70 when the entry file cannot be loaded, otherwise 1 with a traceback on standard error.
+with 0 when the test passed, 70 when the entry file cannot be loaded, 71 when the test was refused memory, otherwise 1,
+each with a traceback on standard error. What only a failure needs is imported then: most tests pass, and start-up is
+most of their time.
 """
-import importlib.util
-import linecache
 import os
 import sys
-import traceback
-import types
+from importlib.machinery import PathFinder
 
-CANNOT_LOAD = 70
+CANNOT_LOAD, OUT_OF_MEMORY = 70, 71
+sources = {}
+Module = type(sys)
 
 
 class StandIn:
@@ -34,9 +35,9 @@ def function_tool(function=None, **_):
 
 def provide_sdk():
     """Without the Agents SDK in this Python, definitions of agents can still be loaded and looked at."""
-    if importlib.util.find_spec("agents"):
+    if PathFinder.find_spec("agents"):
         return
-    module = types.ModuleType("agents", "A stand-in for the Agents SDK, which is not installed.")
+    module = Module("agents", "A stand-in for the Agents SDK, which is not installed.")
     module.Agent = StandIn
     module.function_tool = function_tool
     module.handoff = lambda agent=None, **_: agent
@@ -46,14 +47,18 @@ def provide_sdk():
 def load(path, label, namespace):
     with open(path, "rb") as file:
         source = file.read()
-    # Kept for tracebacks, which show the lines of the file under the name that people know it by.
-    lines = source.decode("utf-8", "replace").splitlines(keepends=True)
-    linecache.cache[label] = (len(source), None, lines, label)
+    sources[label] = source
     exec(compile(source, label, "exec", dont_inherit=True), namespace)
 
 
 def report(error):
-    """The traceback without the frames of this file."""
+    """The traceback without the frames of this file, with the lines of the files under the names people know them by."""
+    import linecache
+    import traceback
+
+    for label, source in sources.items():
+        lines = source.decode("utf-8", "replace").splitlines(keepends=True)
+        linecache.cache[label] = (len(source), None, lines, label)
     frames = error.__traceback__
     while frames and frames.tb_frame.f_code.co_filename == __file__:
         frames = frames.tb_next
@@ -64,7 +69,7 @@ def main(entry, test, name):
     provide_sdk()
     sys.path.append(os.getcwd())
     stem = os.path.splitext(os.path.basename(entry))[0] if entry else "project"
-    module = types.ModuleType(stem)
+    module = Module(stem)
     if entry:
         module.__file__ = entry
         known = sys.modules.get(stem)
@@ -77,7 +82,7 @@ def main(entry, test, name):
             return CANNOT_LOAD
         # What a test imports by the file's name is a module of its own, so that `import main` does not take the name
         # `main` from what the file defines. When that is the name of the SDK, what the file defines is found there too.
-        imported = known or types.ModuleType(stem)
+        imported = known or Module(stem)
         for key, value in module.__dict__.items():
             imported.__dict__.setdefault(key, value)
         sys.modules[stem] = imported
@@ -87,7 +92,7 @@ def main(entry, test, name):
         raise
     except BaseException as error:
         report(error)
-        return 1
+        return OUT_OF_MEMORY if isinstance(error, MemoryError) else 1
     return 0
 
 

@@ -44,7 +44,6 @@ package actor PythonInstallation {
     let asking = try Sandbox(features: .limits)
     var policy = SandboxPolicy(interpreter, ["-I", "-c", Self.question])
     policy.environment = environment
-    policy.workFolder = "/"
     policy.wallTime = .seconds(20)
     let result: SandboxResult
     do { result = try await asking.run(policy) } catch {

@@ -7,6 +7,7 @@ import Platform
 /// All of it is ended when its owner lets go of it: nothing is left behind.
 package struct ChildProcess: ~Copyable, Sendable {
   private let child: cplatform_sandboxed
+  private let folder: String?
   private let input: OwnedDescriptor
   private let output: OwnedDescriptor
 
@@ -18,6 +19,7 @@ package struct ChildProcess: ~Copyable, Sendable {
     policy.dropsErrors = true
     let started = try StartedSandbox(policy, features: features)
     child = started.child
+    folder = started.folder
     input = OwnedDescriptor(started.input)
     output = OwnedDescriptor(started.output)
   }
@@ -27,6 +29,7 @@ package struct ChildProcess: ~Copyable, Sendable {
     var result = cplatform_sandbox_result()
     unsafe cplatform_sandbox_end(&child)
     unsafe cplatform_sandbox_finish(&child, &result)
+    if let folder { StartedSandbox.remove(folder) }
   }
 
   /// Writes a line and reads one; blocks the calling thread.

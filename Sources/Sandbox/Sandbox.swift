@@ -1,16 +1,23 @@
 import CPlatform
 import Glibc
 package import Platform
+import Synchronization
 
 /// Runs programs that nobody trusts: one way to start them, with whatever the machine has to hold them.
 package final class Sandbox: Sendable {
   /// What holds a program here.
   package let features: SandboxFeatures
   /// What this machine or this user lacks, or the caller left out.
-  package var missing: SandboxFeatures { .all.subtracting(features) }
+  package let missing: SandboxFeatures
   private let requirement: SandboxRequirement
   private let loop: EventLoop
   private let starter: Starter
+  private let state = Mutex(State())
+
+  private struct State {
+    var runs: [ObjectIdentifier: SandboxRun] = [:]
+    var isStopping = false
+  }
 
   /// Starting one blocks for some milliseconds.
   private actor Starter {
@@ -30,7 +37,9 @@ package final class Sandbox: Sendable {
   ///
   /// - Throws: `SystemError` when the system has no threads left.
   package init(features: SandboxFeatures, requirement: SandboxRequirement = .rlimits) throws(SystemError) {
-    self.features = features
+    missing = .all.subtracting(features)
+    // A user namespace counts its own processes, and joining a control group waits for all processors.
+    self.features = features.contains(.userNamespace) ? features.subtracting(.processGroup) : features
     self.requirement = requirement
     loop = try EventLoop(name: "children")
     starter = try Starter()
@@ -44,14 +53,12 @@ package final class Sandbox: Sendable {
   /// Whether what is required is there.
   package var isSufficient: Bool { features.isSuperset(of: requirement.features) }
 
-  /// Starts a program.
-  ///
-  /// The caller must wait for its `result`. Its output is handed to `observer` as it comes, on the loop's thread, at
+  /// Starts a program; its output is handed to `observer` as it comes, on the loop's thread, at
   /// most as much of each stream as the policy keeps.
   ///
   /// - Throws: `SandboxError`.
-  package func start(
-    _ policy: SandboxPolicy, observer: @escaping @Sendable (SandboxRun.Stream, [UInt8]) -> Void = { _, _ in }
+  private func start(
+    _ policy: SandboxPolicy, observer: @escaping @Sendable (SandboxRun.Stream, [UInt8]) -> Void
   ) async throws -> SandboxRun {
     guard isSufficient else {
       let lacking = requirement.features.subtracting(features).names.joined(separator: ", ")
@@ -59,8 +66,26 @@ package final class Sandbox: Sendable {
         .notStarted, "SANDBOX_REQUIRE wants \(requirement.rawValue), and this machine does not have: \(lacking)")
     }
     let started = try await starter.start(policy, features: features)
-    return await SandboxRun(started, policy: policy, loop: loop, observer: observer)
+    let run = await SandboxRun(started, policy: policy, loop: loop, observer: observer)
+    let isStopping = state.withLock { state in
+      state.runs[ObjectIdentifier(run)] = run
+      return state.isStopping
+    }
+    if isStopping { run.end() }
+    return run
   }
+
+  /// Ends what runs, and everything that is started later.
+  package func stop() {
+    let runs = state.withLock { state in
+      state.isStopping = true
+      return Array(state.runs.values)
+    }
+    for run in runs { run.end() }
+  }
+
+  /// Whether `stop` was called.
+  package var isStopping: Bool { state.withLock { $0.isStopping } }
 
   /// Runs a program to its end; when the task is cancelled the program is ended.
   ///
@@ -69,6 +94,7 @@ package final class Sandbox: Sendable {
     _ policy: SandboxPolicy, observer: @escaping @Sendable (SandboxRun.Stream, [UInt8]) -> Void = { _, _ in }
   ) async throws -> SandboxResult {
     let run = try await start(policy, observer: observer)
+    defer { state.withLock { $0.runs[ObjectIdentifier(run)] = nil } }
     return await withTaskCancellationHandler {
       await run.result
     } onCancel: {

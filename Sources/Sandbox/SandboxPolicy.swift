@@ -53,8 +53,8 @@ package struct SandboxPolicy: Sendable {
   package var workBytes = 64 << 20
   /// Files and folders of the work folder.
   package var workFiles = 10_000
-  /// Bytes of one file.
-  package var fileBytes = 64 << 20
+  /// Bytes of one file; more than the work folder takes, so that a full folder shows as what it is.
+  package var fileBytes = 128 << 20
   /// Bytes of memory of all its processes.
   package var memoryBytes = 512 << 20
   /// Processes and threads.

@@ -17,6 +17,7 @@ package actor SandboxRun {
   package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
   private nonisolated let loop: EventLoop
   private nonisolated let child: cplatform_sandboxed
+  private let folder: String?
   private let observer: @Sendable (Stream, [UInt8]) -> Void
   private let kept: Int
   private let begun: ContinuousClock.Instant
@@ -52,6 +53,7 @@ package actor SandboxRun {
     self.loop = loop
     self.observer = observer
     child = started.child
+    folder = started.folder
     kept = policy.outputBytes
     begun = started.begun
     watch(started)
@@ -112,6 +114,7 @@ package actor SandboxRun {
     var child = child
     var how = cplatform_sandbox_result()
     _ = unsafe cplatform_sandbox_finish(&child, &how)
+    if let folder { StartedSandbox.remove(folder) }
     var result = SandboxResult(how, features: SandboxFeatures(rawValue: child.features))
     if isFlooded {
       result.isKilledByLimit = true

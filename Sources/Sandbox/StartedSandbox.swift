@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import Platform
+import Synchronization
 
 /// A sandbox whose program has just been executed, with our ends of its pipes; to be handed to one owner.
 struct StartedSandbox: Sendable {
@@ -11,6 +12,8 @@ struct StartedSandbox: Sendable {
   let output: Int32
   let errors: Int32
   let begun = ContinuousClock.now
+  /// The work folder on the host, where there is no private root; whoever finishes the run removes it.
+  let folder: String?
 
   init(_ policy: SandboxPolicy, features: SandboxFeatures) throws(SandboxError) {
     func pipe() throws(SandboxError) -> (read: Int32, write: Int32) {
@@ -29,7 +32,15 @@ struct StartedSandbox: Sendable {
     }
     let errors = OwnedDescriptor(ends.read)
     let theirErrors = OwnedDescriptor(ends.write)
-    child = try Self.spawn(policy, features, (theirInput.number, theirOutput.number, theirErrors.number))
+    folder = try Self.workFolder(for: policy, features)
+    do {
+      var policy = policy
+      policy.workFolder = policy.workFolder ?? folder
+      child = try Self.spawn(policy, features, (theirInput.number, theirOutput.number, theirErrors.number))
+    } catch {
+      if let folder { Self.remove(folder) }
+      throw error
+    }
     input.setNonBlocking()
     output.setNonBlocking()
     errors.setNonBlocking()
@@ -64,6 +75,7 @@ struct StartedSandbox: Sendable {
     unsafe how.argv = UnsafePointer(arena.strings([policy.path] + policy.arguments))
     unsafe how.envp = UnsafePointer(arena.strings(environment(policy)))
     unsafe how.stdio = stdio
+    unsafe how.uid = user(features)
     unsafe how.work_bytes = UInt64(policy.workBytes)
     unsafe how.work_files = UInt64(policy.workFiles)
     if let folder = policy.workFolder { unsafe how.work_folder = UnsafePointer(arena.string(folder)) }
@@ -91,10 +103,39 @@ struct StartedSandbox: Sendable {
     return child
   }
 
+  /// A folder of its own on the host for a program that has no private root.
+  private static func workFolder(
+    for policy: SandboxPolicy, _ features: SandboxFeatures
+  ) throws(SandboxError) -> String? {
+    guard !features.contains(.privateRoot), policy.workFolder == nil else { return nil }
+    var template = Array("/tmp/vibegrapher-work-XXXXXX".utf8CString)
+    guard unsafe mkdtemp(&template) != nil else {
+      throw SandboxError(.notStarted, SystemError.last("make a work folder in /tmp").description)
+    }
+    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
+  /// Removes a work folder of the host with all that was left in it.
+  static func remove(_ folder: String) { _ = unsafe cplatform_remove_folder(folder) }
+
+  /// Without a namespace a user of its own is what tells a program's processes from others.
+  private static func user(_ features: SandboxFeatures) -> uid_t {
+    features.contains(.processNamespace)
+      ? 0
+      : 200_000
+        + users.withLock { user in
+          user = (user + 1) % 50_000
+          return user
+        }
+  }
+
+  private static let users = Mutex<uid_t>(0)
+
   private static func environment(_ policy: SandboxPolicy) -> [String] {
-    let home = SandboxPolicy.workFolder
+    let home = policy.workFolder ?? SandboxPolicy.workFolder
     let usual = [
-      "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "TMPDIR": "/tmp", "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8",
+      "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": home, "TMPDIR": policy.workFolder ?? "/tmp", "LANG": "C.UTF-8",
+      "LC_ALL": "C.UTF-8",
     ]
     return usual.merging(policy.environment) { $1 }.map { "\($0.key)=\($0.value)" }.sorted()
   }

@@ -20,9 +20,9 @@ package struct TestResultRecord: Record, Hashable {
   package var tree: String?
   /// What came of it.
   package var status: Status
-  /// What it wrote to its standard output.
+  /// What it wrote to its standard output, a JSON string.
   package var output: String?
-  /// What it wrote to its standard error, and why it was ended.
+  /// What it wrote to its standard error, and why it was ended, a JSON string.
   package var error: String?
   /// Its exit status, when it ended by itself.
   package var exitCode: Int?

@@ -36,7 +36,8 @@ package struct TestRun: Sendable {
     [
       "test_id": .string(test.id), "result_id": .string(result.id), "diff_id": JSONValue(result.diffId),
       "test_name": .string(test.name), "status": .string(result.status.rawValue),
-      "output": JSONValue(result.output), "error": JSONValue(result.error), "limit": JSONValue(result.limitHit),
+      "output": TestResultView.json(result.output), "error": TestResultView.json(result.error),
+      "limit": JSONValue(result.limitHit),
       "execution_time_ms": JSONValue(result.executionTimeMs), "trace_id": JSONValue(result.traceId),
     ]
   }
@@ -49,14 +50,16 @@ package enum TestResultView {
     [
       "id": .string(result.id), "test_id": .string(test.id), "test_name": .string(test.name),
       "project_id": .string(test.projectId), "diff_id": JSONValue(result.diffId), "tree": JSONValue(result.tree),
-      "status": .string(result.status.rawValue), "output": JSONValue(result.output),
-      "error": JSONValue(result.error), "exit_code": JSONValue(result.exitCode), "signal": JSONValue(result.signal),
+      "status": .string(result.status.rawValue), "output": json(result.output),
+      "error": json(result.error), "exit_code": JSONValue(result.exitCode), "signal": JSONValue(result.signal),
       "limit": JSONValue(result.limitHit), "execution_time_ms": JSONValue(result.executionTimeMs),
       "cpu_time_ms": JSONValue(result.cpuTimeMs), "max_rss_bytes": JSONValue(result.maxRssBytes),
       "output_truncated": .bool(result.outputTruncated), "trace_id": JSONValue(result.traceId),
       "sandbox": ["missing": .encoded(result.missingFeatures)], "created_at": .string(result.createdAt),
     ]
   }
+
+  static func json(_ text: String?) -> JSONValue { text.map { .encoded($0) } ?? .null }
 
   /// `{status, passed, failed, error, timeout, results}` of several runs.
   package static func summary(_ runs: [TestRun]) -> JSONValue {
@@ -72,8 +75,10 @@ package enum TestResultView {
 }
 
 extension TestResultRecord {
-  /// The status with which the runner says that the entry file cannot be loaded.
-  private static let cannotLoad = 70
+  /// How the runner says why a test was not run, or did not come to its end: by both, so that a test which merely exits
+  /// with the status or prints the words is not taken for it.
+  private static let cannotLoad = (status: 70, words: "cannot be loaded, so the test was not run\n")
+  private static let outOfMemory = (status: 71, words: "MemoryError\n")
 
   /// Takes over how the sandbox ended.
   mutating func take(_ sandboxed: SandboxResult, missing: SandboxFeatures) {
@@ -85,13 +90,14 @@ extension TestResultRecord {
     case .signalled(let number): signal = number
     }
     let errors = String(decoding: sandboxed.errors, as: UTF8.self)
-    // Python is refused memory before the limit of all of it is reached, and says so.
-    let isOutOfMemory = errors.split(separator: "\n").last?.hasPrefix("MemoryError") == true
-    if status == .failed, exitCode == Self.cannotLoad || isOutOfMemory { status = .error }
-    if status == .error, limitHit == nil, isOutOfMemory { limitHit = SandboxResult.Limit.memory.rawValue }
-    output = String(decoding: sandboxed.output, as: UTF8.self)
-    error = [errors, reason(sandboxed, verdict)].filter { !$0.isEmpty }.joined(
-      separator: errors.hasSuffix("\n") ? "" : "\n")
+    if exitCode == Self.cannotLoad.status, errors.hasSuffix(Self.cannotLoad.words) { status = .error }
+    if exitCode == Self.outOfMemory.status, errors.hasSuffix(Self.outOfMemory.words) {
+      (status, limitHit) = (.error, SandboxResult.Limit.memory.rawValue)
+    }
+    let reason = reason(sandboxed)
+    output = Self.encoded(String(decoding: sandboxed.output, as: UTF8.self))
+    error = Self.encoded(
+      errors.isEmpty || errors.hasSuffix("\n") || reason.isEmpty ? errors + reason : "\(errors)\n\(reason)")
     executionTimeMs = sandboxed.wallTime.wholeMilliseconds
     cpuTimeMs = sandboxed.processorMicroseconds / 1000
     maxRssBytes = sandboxed.peakBytes
@@ -100,10 +106,13 @@ extension TestResultRecord {
     updatedAt = Timestamp.now.text
   }
 
+  /// As a JSON string: SQLite's texts end at a NUL, and a test may print one.
+  private static func encoded(_ text: String) -> String { JSONValue.string(text).encodedText }
+
   /// Why it was ended, one sentence, or nothing when it ended by itself.
-  private func reason(_ sandboxed: SandboxResult, _ verdict: SandboxVerdict) -> String {
+  private func reason(_ sandboxed: SandboxResult) -> String {
     if sandboxed.isLost { return "The test's supervisor was killed; nothing more is known of it." }
-    switch (verdict.status, limitHit) {
+    switch (status, limitHit) {
     case (.timeout, "wall"?): return "The test was ended at its time limit."
     case (.timeout, _): return "The test was ended at its limit of processor time."
     case (.error, "memory"?): return "The test ran into its memory limit."

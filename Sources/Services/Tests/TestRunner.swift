@@ -96,6 +96,7 @@ package final class TestRunner: Sendable {
       }
     }
     await progress.end()
+    guard !sandbox.isStopping else { throw ServiceError(.unavailable, "the daemon is stopping; run the test again") }
     guard !result.isCancelled else { throw CancellationError() }
     record.take(result, missing: sandbox.missing)
     let run = TestRun(test: test, result: record, policy: policy)
