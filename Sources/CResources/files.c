@@ -25,7 +25,14 @@ const struct cresources_file *cresources_migration(size_t index) {
     return index < sizeof migrations / sizeof migrations[0] ? &migrations[index] : NULL;
 }
 
+/* One script of several files; each ends with a line end. */
 static const unsigned char python_helper[] = {
+#embed "python_source.py"
+    ,
+#embed "python_nodes.py"
+    ,
+#embed "python_graph.py"
+    ,
 #embed "python_helper.py"
 };
 const struct cresources_file cresources_python_helper = {"python_helper.py", python_helper, sizeof python_helper};

@@ -59,7 +59,7 @@ def bench_cases(cases, options, folder):
 
 
 def fan_out_cases(mode, **arguments):
-    for window, name in ((1, "1 event"), (8, "8 events under way")):
+    for window, name in ((1, "1 event"), (8, "8 events under way"), (64, "64 events under way")):
         given = {"connections": MANY, "events": ENDLESS, "window": window, **arguments}
         yield f"{name} to {MANY}", "deliveries/s", mode, given
 
