@@ -83,7 +83,8 @@ static uint32_t look(struct supervisor *supervisor) {
     if (box->proc < 0 || cplatform_look_at_tree(box->proc, supervisor->is_first, &tree, pids, &count) != 0) return 0;
     int64_t cpu = (int64_t)tree.cpu_microseconds + cpu_of_the_dead(&result->peak_kibibytes);
     if (cpu > result->cpu_microseconds) result->cpu_microseconds = cpu;
-    if (policy->processes > 0 && (uint32_t)tree.threads >= policy->processes)
+    /* The program itself may have ended just now, at the limit. */
+    if (policy->processes > 0 && (uint32_t)(tree.threads + (supervisor->has_ended ? 1 : 0)) >= policy->processes)
         result->reasons |= CPLATFORM_REASON_PROCESSES;
     if (policy->cpu_seconds > 0 && cpu >= (int64_t)(policy->cpu_seconds + 1) * 1000000) return CPLATFORM_REASON_CPU;
     uint64_t limit = policy->memory_bytes / 1024;

@@ -168,7 +168,10 @@ def test_every_answer_is_what_the_openapi_document_says(client, project, session
     document = client.get("/openapi.json").json()
     result = vibe(client, session)
     diff = result["diff_id"]
-    ids = {"projects": project["id"], "sessions": session["id"], "messages": result["message_id"], "diffs": diff}
+    test = client.post(f"/projects/{project['id']}/tests", json={"name": "t", "code": "pass"}).json()
+    assert client.post(f"/tests/{test['id']}/run").json()["status"] == "passed"
+    ids = {"projects": project["id"], "sessions": session["id"], "messages": result["message_id"], "diffs": diff,
+           "tests": test["id"]}
     approve(client, diff)
     sha = commit(client, diff)["committed_sha"]
     checked = 0

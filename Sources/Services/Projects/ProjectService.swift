@@ -114,6 +114,8 @@ package final class ProjectService: Sendable {
     let author = StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000)
     try await repository.configure("user.name", author.name)
     try await repository.configure("user.email", author.email)
+    // So that what took its place just before a crash is known for this project's own.
+    try await repository.configure("vibegrapher.project", record.id)
     let changes = try files.sorted { $0.key < $1.key }.map { path, text in
       (path: try RepositoryPath(path), file: Optional(TreeFile(Array(text.utf8))))
     }
@@ -160,8 +162,10 @@ package final class ProjectService: Sendable {
     try await disk.run {
       let files = FileManager.default
       let trash = "\(folder)/.trash-\(record.id)"
-      // A project that was never finished has not taken its place: what stands there is not its own.
-      if record.state == .deleting, files.fileExists(atPath: record.repositoryPath) {
+      // What stands in the place of a project that was never finished may be somebody else's.
+      let settings = try? String(contentsOfFile: "\(record.repositoryPath)/.git/config", encoding: .utf8)
+      let isOwn = record.state != .creating || settings?.contains("project = \(record.id)\n") == true
+      if isOwn, files.fileExists(atPath: record.repositoryPath) {
         try files.moveItem(atPath: record.repositoryPath, toPath: trash)
       }
       for path in [trash, "\(folder)/.new-\(record.id)"] where files.fileExists(atPath: path) {
