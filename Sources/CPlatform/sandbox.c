@@ -197,7 +197,7 @@ static int make_pipes(int report[2], int channel[2]) {
     return error;
 }
 
-int cplatform_sandbox_spawn(const struct cplatform_sandbox *policy, struct cplatform_sandboxed *child, int *step) {
+static int spawn(const struct cplatform_sandbox *policy, struct cplatform_sandboxed *child, int *step) {
     struct cplatform_box box;
     int report[2], channel[2], group = -1;
     *child = (struct cplatform_sandboxed){
@@ -229,6 +229,16 @@ int cplatform_sandbox_spawn(const struct cplatform_sandbox *policy, struct cplat
     close(channel[0]);
     cplatform_remove_group(child->group);
     *child = (struct cplatform_sandboxed){.pid = -1, .pidfd = -1, .channel = -1, .terminal = -1};
+    return error;
+}
+
+/* One at a time: a process that is just being made holds copies of all our pipes, also of those whose end another one
+ * that is being made waits for. */
+int cplatform_sandbox_spawn(const struct cplatform_sandbox *policy, struct cplatform_sandboxed *child, int *step) {
+    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&turn);
+    int error = spawn(policy, child, step);
+    pthread_mutex_unlock(&turn);
     return error;
 }
 

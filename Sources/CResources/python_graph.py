@@ -1,6 +1,5 @@
 """Draws the agents of a program with their tools and handoffs."""
 import collections
-import html
 import math
 import re
 import unicodedata
@@ -11,12 +10,11 @@ STYLE = """
 @media(prefers-color-scheme:dark){.agent-graph{--ground:#11151d;--text:#e8ecf5;--quiet:#9aa5bd;--line:#93a2c4;
 --box:#1d2740;--edge:#6b8cff;--tool:#15291f;--use:#4fbf85}}
 .agent-graph text{fill:var(--text);text-anchor:middle}.agent-graph .note{fill:var(--quiet);font-size:11px}
-.agent-graph .key{text-anchor:start}
 .agent-graph .ground{fill:var(--ground)}.agent-graph .agent rect{fill:var(--box);stroke:var(--edge);stroke-width:1.5}
 .agent-graph .elsewhere rect{fill:none;stroke:var(--quiet);stroke-dasharray:4 3}.agent-graph .tool text{font-size:12px}
 .agent-graph .tool rect{fill:var(--tool);stroke:var(--use)}.agent-graph .line{fill:none;stroke:var(--line);
 stroke-width:1.5}.agent-graph .uses{stroke:var(--use)}.agent-graph .asks{stroke-dasharray:6 4}
-.agent-graph .head{fill:var(--line)}
+.agent-graph .head{fill:var(--line)}.agent-graph .key{text-anchor:start}
 """.replace("\n", "")
 GAP, COLUMN = 14, 90  # between boxes above each other; between layers
 HEAD = ' marker-end="url(#agent-graph-head)"'
@@ -25,8 +23,8 @@ WORDS = {"hands": "hands over to", "asks": "asks", "uses": "uses"}  # what a lin
 
 def xml(text):
     """Text for an attribute or an element: what XML cannot hold becomes a replacement character."""
-    text = html.escape(re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text))
-    return re.sub(r"[\t\n\r]", lambda found: f"&#{ord(found[0])};", text)
+    text = re.sub("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\ufffd", text)
+    return re.sub("[\t\n\r<>&\"']", lambda found: f"&#{ord(found[0])};", text)
 
 
 def breadth(text):
@@ -69,7 +67,7 @@ def ranked(boxes, lines):
         coming = collections.Counter(b for a, b, _ in lines if a in rest and b in rest and a is not b)
         ends = [box for box in boxes if not leaving[box]]
         found = ends or [box for box in boxes if not coming[box]]
-        found = found or [max(boxes, key=lambda box: leaving[box] - coming[box])]
+        found = found or [max(boxes, key=lambda box: (leaving[box] - coming[box], leaving[box]))]
         head, tail = (head, found + tail) if ends else (head + found, tail)
         boxes = [box for box in boxes if box not in found]
     return {box: index for index, box in enumerate(head + tail)}
@@ -110,7 +108,7 @@ def arrange(boxes, lines):
         columns[box.layer].append(box)
     columns = [columns[layer] for layer in sorted(columns)]
     for turn in range(24):
-        # First each column is sorted by the one on its left, then by the one on its right, and so on; at last both pull.
+        # Each column is sorted by the one on its left, then by the one on its right, and so on; at last both pull.
         for column in columns[::-1] if turn % 2 else columns:
             wanted = {}
             for box in column:
@@ -168,7 +166,7 @@ def draw(path, boxes, lines):
         parts.append((max(box.y + box.height / 2 for box in everything), right, part, paths, everything))
     parts.sort(key=lambda part: -part[0])
     widest = max([700, *(part[1] for part in parts), math.sqrt(2 * sum(part[0] * part[1] for part in parts))])
-    x, y, row, width = 20, 20, 0, 380
+    x, y, row, width = 20, 20, 0, 280
     for height, right, part, paths, everything in parts:
         if x > 20 and x + right > widest + 20:
             x, y, row = 20, y + row + 28, 0
@@ -178,20 +176,25 @@ def draw(path, boxes, lines):
         drawn += [box.drawn() for box in part]
         x, row, width = x + right + 28, max(row, height), max(width, x + right + 20)
     y += row + 34
-    said = f"{sum(box.kind == 'agent' for box in boxes)} agents, {sum(box.kind == 'tool' for box in boxes)} tools"
+    counts = [(kind, sum(box.kind == kind for box in boxes)) for kind in ("agent", "tool")]
+    said = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts)
     said += "".join(f"; {a.label} {WORDS[how]} {b.label}" for a, b, how in lines[:100])
     if not boxes:
         drawn = [f'<text x="{width / 2}" y="{y}">No agents in {xml(shown(path, 24))}</text>']
-    for index, (how, words) in enumerate(WORDS.items() if lines else ()):
-        edges.append(f'<path class="line {how}" d="M{20 + 124 * index} {y}h26"{HEAD if how != "uses" else ""}/>')
-        drawn.append(f'<text class="note key" x="{54 + 124 * index}" y="{y + 4}">{words}</text>')
+    place = 20
+    for how in (how for how in WORDS if any(line[2] == how for line in lines)):
+        edges.append(f'<path class="line {how}" d="M{place} {y}h26"{HEAD if how != "uses" else ""}/>')
+        drawn.append(f'<text class="note key" x="{place + 32}" y="{y + 4}">{WORDS[how]}</text>')
+        place += 32 + round(breadth(WORDS[how]) * 11) + 16
     height = y + 20
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" class="agent-graph" role="img" viewBox="0 0 {width:.0f} {height:.0f}" '
-            f'width="{width:.0f}" height="{height:.0f}" aria-labelledby="agent-graph-title agent-graph-desc">'
-            f'<title id="agent-graph-title">Agents of {xml(path)}</title><desc id="agent-graph-desc">{xml(said)}</desc>'
-            f'<style>{STYLE}</style><defs><marker id="agent-graph-head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
-            'markerHeight="7" orient="auto"><path class="head" d="M0 0L10 5L0 10z"/></marker></defs>'
-            f'<rect class="ground" width="100%" height="100%"/>{"".join(edges)}{"".join(drawn)}</svg>')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="agent-graph" role="img" '
+        f'viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" height="{height:.0f}" '
+        'aria-labelledby="agent-graph-title agent-graph-desc">'
+        f'<title id="agent-graph-title">Agents of {xml(path)}</title><desc id="agent-graph-desc">{xml(said)}</desc>'
+        f'<style>{STYLE}</style><defs><marker id="agent-graph-head" viewBox="0 0 10 10" refX="9" refY="5" '
+        'markerWidth="7" markerHeight="7" orient="auto"><path class="head" d="M0 0L10 5L0 10z"/></marker></defs>'
+        f'<rect class="ground" width="100%" height="100%"/>{"".join(edges)}{"".join(drawn)}</svg>')
 
 
 def graph(request):

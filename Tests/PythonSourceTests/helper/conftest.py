@@ -9,12 +9,18 @@ import sys
 
 import pytest
 
-SCRIPT = pathlib.Path(__file__).parents[3] / "Sources" / "CResources" / "python_helper.py"
+FOLDER = pathlib.Path(__file__).parents[3] / "Sources" / "CResources"
+PARTS = ("python_source.py", "python_nodes.py", "python_graph.py", "python_helper.py")
 ANSWER_SECONDS = 30
 
 
+def script():
+    """The parts in the order in which the daemon joins them."""
+    return "\n".join((FOLDER / part).read_text(encoding="utf-8") for part in PARTS)
+
+
 def set_limits():
-    resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+    resource.setrlimit(resource.RLIMIT_DATA, (512 << 20, 512 << 20))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -24,7 +30,7 @@ class Helper:
 
     def __init__(self):
         self.child = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", SCRIPT.read_text()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-I", "-S", "-c", script()], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, preexec_fn=set_limits, env={"PYTHONIOENCODING": "utf-8", "LC_ALL": "C.UTF-8"})
         self.last = 0
 
