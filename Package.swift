@@ -22,6 +22,7 @@ let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
@@ -62,8 +63,8 @@ let package = Package(
     room(
       "API",
       [
-        "Services", "Server", "WebSocket", "SocketIO", "EventLog", "Store", "Git", "Platform", "PythonSource",
-        "Sandbox", "JSON", "CResources", crypto, httpTypes, logging,
+        "Services", "Server", "HTTP", "WebSocket", "SocketIO", "EventLog", "ModelProviders", "Store", "Git", "Platform",
+        "PythonSource", "Sandbox", "Terminal", "JSON", "CResources", crypto, httpTypes, logging,
       ]),
     room("ModelServer", ["Server", "ModelProviders", "Git", "JSON", httpTypes]),
 
@@ -71,18 +72,19 @@ let package = Package(
     room(
       "Services",
       [
-        "CPlatform", "CResources", "Agents", "EventLog", "Store", "Git", "PythonSource", "Sandbox", "JSON", grdb,
-        logging,
+        "CPlatform", "CResources", "Agents", "ModelProviders", "EventLog", "Store", "Git", "Platform", "PythonSource",
+        "Sandbox", "Terminal", "JSON", crypto, grdb, logging,
       ]),
     room("Agents", ["ModelProviders", "JSON"]),
     room(
       "ModelProviders",
-      ["Platform", "JSON", "CResources", asyncHTTPClient, crypto, nioCore, nioHTTP1]),
+      ["Platform", "JSON", "CResources", asyncHTTPClient, crypto, nioCore, nioHTTP1, nioPosix]),
     room("PythonSource", ["Sandbox", "JSON", "CResources"]),
     room("EventLog", ["Store", "Platform", "JSON", grdb, logging]),
     room("Store", ["CResources", "Platform", "JSON", grdb]),
     room("Git", ["CGit2", "Platform"]),
     room("Sandbox", ["CPlatform", "Platform"]),
+    room("Terminal", ["Sandbox", "Platform", "JSON"]),
 
     // The server and its protocols.
     room("Server", ["HTTP", "WebSocket", "Compression", "Platform", "JSON", httpTypes, logging]),
@@ -107,7 +109,7 @@ let package = Package(
       dependencies: ["Server", "HTTP", "ModelProviders", "JSON", "Platform", httpTypes, logging],
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("JSONTests", ["JSON"]),
-    tests("HTTPTests", ["HTTP", httpTypes]),
+    tests("HTTPTests", ["HTTP", "JSON", httpTypes]),
     tests("CompressionTests", ["Compression"]),
     tests("WebSocketTests", ["WebSocket", "HTTP", "Compression"]),
     tests("PlatformTests", ["Platform"]),
@@ -119,6 +121,7 @@ let package = Package(
     tests("EventLogTests", ["EventLog", "Store", "JSON", grdb, logging]),
     tests("GitTests", ["Git"]),
     tests("SandboxTests", ["Sandbox"], exclude: ["Attacks"]),
+    tests("TerminalTests", ["Terminal", "Sandbox", "Platform", "JSON"]),
     tests("PythonSourceTests", ["PythonSource", "Sandbox"], exclude: ["helper"]),
     tests("ModelProvidersTests", ["ModelProviders", "Server", "HTTP", "JSON", "Platform", httpTypes]),
     tests("ModelServerTests", ["ModelServer", "ModelProviders", "Agents", "Git", "JSON", "Platform"]),

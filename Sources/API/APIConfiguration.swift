@@ -1,3 +1,5 @@
+package import ModelProviders
+
 /// What the API must know of its surroundings.
 package struct APIConfiguration: Sendable {
   /// Origins that browsers may come from beside our own; `*` for all.
@@ -26,6 +28,19 @@ package struct APIConfiguration: Sendable {
   package var socketIOHeartbeat: Duration = .seconds(30)
   /// Requests a minute from one address; 0 for any number.
   package var requestsPerMinute = 0
+  /// Requests a minute with one key; 0 for any number.
+  package var keyRequestsPerMinute = 0
+  /// The name of the field that holds a key.
+  package var keyHeader = "X-API-Key"
+
+  /// The models and their prices.
+  package var models = ModelCatalogue()
+  /// The folder of repositories.
+  package var storagePath = "media"
+  /// The database's file.
+  package var databasePath = ""
+  /// The event loops that will serve.
+  package var loops = 1
 
   /// The version of the program.
   package static let version = "1.0.0"

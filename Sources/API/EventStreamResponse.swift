@@ -25,7 +25,7 @@ enum EventStreamResponse {
               try await writer.write(Array(": ping\n\n".utf8))
             }
           }
-          while let delivery = try await subscription.next() { try await writer.write(encode(delivery, topic: topic)) }
+          try await subscription.forEach { try await writer.write(encode($0, topic: topic)) }
           group.cancelAll()
         }
       })
@@ -36,10 +36,7 @@ enum EventStreamResponse {
     case .resync(let next):
       let data = TopicSnapshot.resync(topic: topic, next: next).encodedText
       return Array("event: resync\ndata: \(data)\n\n".utf8)
-    case .events(let events):
-      var bytes: [UInt8] = []
-      for event in events { bytes.append(contentsOf: event.encoded(as: .serverSent, encode)) }
-      return bytes
+    case .events(let events): return events.map { $0.encoded(as: .serverSent, encode) }.joinedBytes
     }
   }
 

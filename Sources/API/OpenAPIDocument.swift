@@ -1,10 +1,12 @@
 import HTTPTypes
 import JSON
+import Server
+import Store
 
 /// The OpenAPI 3.1 document, written from the declarations that route and check.
 enum OpenAPIDocument {
   /// The document for these routes.
-  static func json(_ routes: [Route]) -> JSONValue {
+  static func json(_ routes: [Route], keyHeader: String) -> JSONValue {
     var paths = JSONObject()
     for route in routes {
       let path = (route.isAtRoot ? "" : "/api/v1") + route.path.replacing("...}", with: "}")
@@ -19,11 +21,22 @@ enum OpenAPIDocument {
         "title": "Vibegrapher", "version": .string(APIConfiguration.version),
         "description": "The back end of an AI-coding product. Every path is served at the root and under /api/v1.",
       ],
-      "paths": .object(paths), "components": ["schemas": .object(JSONObject(schemas))], "x-events": events,
+      "paths": .object(paths), "security": security,
+      "components": [
+        "schemas": .object(JSONObject(schemas)),
+        "securitySchemes": [
+          "apiKey": ["type": "apiKey", "in": "header", "name": .string(keyHeader)],
+          "bearer": ["type": "http", "scheme": "bearer"],
+        ],
+      ], "x-events": events,
     ]
   }
 
+  /// A key in either field, once there are keys.
+  private static let security: JSONValue = [["apiKey": []], ["bearer": []]]
+
   private static func operation(_ route: Route) -> JSONValue {
+    let access = route.access
     var members: [(String, JSONValue)] = [
       ("operationId", .string(route.id)), ("tags", [.string(route.area)]), ("summary", .string(route.summary)),
     ]
@@ -39,6 +52,13 @@ enum OpenAPIDocument {
         ))
     }
     members.append(("responses", responses(route)))
+    members.append(("x-scope", .string(access.isOpen ? "none" : access.scope.names.first ?? "none")))
+    switch access.ownership {
+    case .nothing: members.append(("x-owner", "none"))
+    case .object(let kind, _): members.append(("x-owner", .string(kind.rawValue)))
+    case .unknown: members.append(("x-owner", "unknown"))
+    }
+    if access.isOpen { members.append(("security", [])) }
     return .object(JSONObject(members))
   }
 
@@ -72,6 +92,7 @@ enum OpenAPIDocument {
       responses["\(answer.status.code)"] = .object(JSONObject(value))
     }
     var problems = route.problems
+    if !route.access.isOpen { problems += [.unauthorized, .forbidden] }
     if route.path.contains("{"), !problems.contains(.notFound) { problems.append(.notFound) }
     if route.takesIdempotencyKey, !problems.contains(.conflict) { problems.append(.conflict) }
     if route.body != nil || !route.parameters.isEmpty { problems.append(.unprocessableContent) }

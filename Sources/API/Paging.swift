@@ -18,7 +18,7 @@ extension Call {
   /// The part of the list that is wanted, or nil for the whole.
   var page: Page? {
     guard query["limit"] != nil || query["after"] != nil else { return nil }
-    return Page(limit: query["limit"]?.integer ?? 100, after: query["after"]?.string)
+    return Page(limit: query["limit"]?.integer ?? 100, after: query["after"]?.string, owner: caller.confinement)
   }
 
   /// The answer to a list: its rows, and a link to the next page when a row more than was wanted has been read

@@ -19,7 +19,9 @@ enum ProblemTable {
     case .wrongState: problem = Problem(.badRequest, code: "wrong_state", error.message)
     case .conflict: problem = Problem(.conflict, code: "conflict", error.message)
     case .changed: problem = Problem(.preconditionFailed, code: "changed", error.message)
+    case .upstream: problem = Problem(.badGateway, code: "upstream_failed", error.message)
     case .invalid: problem = .validation([.init(error.location, error.message, type: "value_error")])
+    case .tooMany: problem = Problem(.tooManyRequests, code: "too_many", error.message)
     case .unavailable:
       problem = Problem(.serviceUnavailable, code: "unavailable", error.message)
       problem.fields["retry-after"] = "5"

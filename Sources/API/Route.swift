@@ -50,6 +50,14 @@ package struct Route: Sendable {
   var problems: [HTTPResponse.Status] = []
   /// Whether it is served at the root as well as under `/api/v1`.
   var isAtRoot = true
+  /// Another pattern at the root by which it is served, too.
+  var alias: String?
+  /// What a key must be good for; nil for `read` when it only looks and `write` otherwise.
+  var scope: Scopes?
+  /// Whether the first id in its path is that of a project or of what hangs on one.
+  var isOwned = true
+  /// Whether its answer holds a secret, which must not be kept.
+  var isAnswerSecret = false
   let handler: @Sendable (Call) async throws -> Response
 }
 
@@ -61,6 +69,8 @@ package struct Call: Sendable {
   package let body: JSONValue
   /// The query parameters of the route, checked.
   package let query: JSONObject
+  /// Who sends it.
+  package var caller: Caller { request.caller }
 
   /// A segment of the path by its name in the pattern.
   package func parameter(_ name: String) -> String { request.parameters[name] ?? "" }
@@ -70,17 +80,30 @@ extension Route {
   /// Whether a client may send it twice with one `Idempotency-Key` and have it done once: every POST that makes
   /// something or begins some work.
   var takesIdempotencyKey: Bool {
-    method == .post && answers.contains { $0.status == .created || $0.status == .accepted }
+    method == .post && !isAnswerSecret && answers.contains { $0.status == .created || $0.status == .accepted }
   }
 
-  /// The handler for the router: reads and checks the request, then answers it; a body may have so many bytes.
-  func serverHandler(bodyLimit: Int, idempotency: IdempotencyService) -> Handler {
-    guard body != nil || !parameters.isEmpty else {
-      return { request in
-        try await respond(Call(request: request, body: .null, query: JSONObject()), idempotency)
-      }
+  /// The handler for the router: checks the caller, reads and checks the request, then answers it; a body may have so
+  /// many bytes.
+  func serverHandler(bodyLimit: Int, idempotency: IdempotencyService, gate: RouteGate) -> Handler {
+    let access = access
+    // Asked for every few seconds by every load balancer, and says nothing to the log.
+    if access.isOpen, body == nil, parameters.isEmpty {
+      return { request in try await respond(Call(request: request, body: .null, query: JSONObject()), idempotency) }
     }
     return { request in
+      try await RequestContext.$id.withValue(request.id) {
+        try await answer(request, access, bodyLimit: bodyLimit, idempotency, gate)
+      }
+    }
+  }
+
+  private func answer(
+    _ request: Request, _ access: RouteAccess, bodyLimit: Int, _ idempotency: IdempotencyService, _ gate: RouteGate
+  ) async throws -> Response {
+    try await gate.admit(request, access)
+    var call = Call(request: request, body: .null, query: JSONObject())
+    if body != nil || !parameters.isEmpty {
       var faults: [Problem.FieldError] = []
       let query = checkedQuery(request, &faults)
       var checked = JSONValue.null
@@ -89,8 +112,10 @@ extension Route {
         checked = try checkedBody(bytes, body, &faults)
       }
       guard faults.isEmpty else { throw Problem.validation(faults) }
-      return try await respond(Call(request: request, body: checked, query: query), idempotency)
+      call = Call(request: request, body: checked, query: query)
+      if !access.isOpen { try await gate.check(call) }
     }
+    return gate.bound(try await respond(call, idempotency), to: request.caller)
   }
 
   private func respond(_ call: Call, _ idempotency: IdempotencyService) async throws -> Response {
@@ -108,8 +133,10 @@ extension Route {
         .invalid, "an Idempotency-Key has 1 to 255 printable ASCII characters", location: ["header", "Idempotency-Key"])
     }
     let digest = SHA256.hash(data: call.body.encodedBytes)
+    // Keys of one caller have nothing to do with those of another.
+    let owner = call.caller.owner.map { "\($0) " } ?? ""
     let answer = try await idempotency.once(
-      key, operation: "\(method) \(call.request.head.path)",
+      key, operation: "\(owner)\(method) \(call.request.head.path)",
       bodyHash: digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     ) {
       let response = try await handler(call)

@@ -9,6 +9,8 @@ import WebSocket
 struct TopicSocket: Sendable {
   private let journal: Journal
   private let socket: WebSocketConnection
+  private let gate: RouteGate
+  private let caller: Caller
   private let subscriptions = Subscriptions()
 
   /// Most topics of one connection.
@@ -35,9 +37,11 @@ struct TopicSocket: Sendable {
     }
   }
 
-  init(journal: Journal, socket: WebSocketConnection) {
+  init(journal: Journal, socket: WebSocketConnection, gate: RouteGate, caller: Caller) {
     self.journal = journal
     self.socket = socket
+    self.gate = gate
+    self.caller = caller
   }
 
   /// Serves the client until it closes or breaks off.
@@ -78,6 +82,10 @@ struct TopicSocket: Sendable {
       try await refuse("after must be the seq of an event, or be left out", code: "bad_after")
       return nil
     }
+    guard try await gate.sees(topic: topic, caller) else {
+      try await refuse("there is no topic '\(topic)'", code: "unknown_topic")
+      return nil
+    }
     let subscription = Subscription.start(journal, topic: topic, after: after.integer)
     guard subscriptions.put(subscription) else {
       subscription.cancel()
@@ -97,33 +105,31 @@ struct TopicSocket: Sendable {
   }
 
   /// Sends what a subscription delivers until it ends.
-  static func pump(_ subscription: Subscription, to socket: WebSocketConnection) async throws {
-    while let delivery = try await subscription.next() {
+  static func pump(_ subscription: Subscription, to socket: isolated WebSocketConnection) async throws {
+    try await subscription.forEach { delivery in
       switch delivery {
       case .resync(let next):
         try await socket.send(.text, TopicSnapshot.resync(topic: subscription.topic, next: next).encodedBytes)
-      case .events(let events): try await send(events, to: socket)
+      case .events(let events):
+        guard let frames = frames(of: events, as: socket.sharedForm) else {
+          for event in events { try await socket.send(.text, event.json) }
+          return
+        }
+        try await socket.send(shared: frames)
       }
     }
   }
 
-  /// Sends events in the form that is encoded, and compressed, once for all connections, when this one takes it.
-  private static func send(_ events: [LogEvent], to socket: WebSocketConnection) async throws {
-    let form = await socket.sharedForm
-    if case .none = form {
-      for event in events { try await socket.send(.text, event.json) }
-      return
+  /// Events in the form that is encoded, and compressed, once for all connections; nil when this one takes none.
+  private static func frames(of events: [LogEvent], as form: WebSocketConnection.SharedForm) -> [UInt8]? {
+    let encoded: [[UInt8]]
+    switch form {
+    case .plain: encoded = events.map { $0.encoded(as: .webSocket) { FrameEncoder.frame(.text, $0.json) } }
+    case .compressed:
+      encoded = events.map { $0.encoded(as: .compressedWebSocket) { MessageCompressor.compressAlone(.text, $0.json) } }
+    case .none: return nil
     }
-    var frames: [UInt8] = []
-    for event in events {
-      if case .plain = form {
-        frames.append(contentsOf: event.encoded(as: .webSocket) { FrameEncoder.frame(.text, $0.json) })
-      } else {
-        frames.append(
-          contentsOf: event.encoded(as: .compressedWebSocket) { MessageCompressor.compressAlone(.text, $0.json) })
-      }
-    }
-    try await socket.send(shared: frames)
+    return encoded.joinedBytes
   }
 
   private func send(_ value: JSONValue) async throws { try await socket.send(.text, value.encodedBytes) }

@@ -49,8 +49,26 @@ package enum AllAgents {
       """,
     tools: [], outputSchema: .init(name: "final_output", schema: Evaluation.schema))
 
+  /// The evaluator, asked for a better commit message.
+  package static let messageWriter = AgentDefinition(
+    name: evaluator.name, tier: .small,
+    instructions: """
+      You improve commit messages. You see what a person asked for, the patch that does it, its commit message, and \
+      what the person wishes of the message. Write a better one: a first line of at most 72 characters in the \
+      imperative that says what changes, and, only if needed, a blank line and a short body that says why. Keep to \
+      what the patch does. Say in one sentence what you changed about the message.
+      """,
+    tools: [],
+    outputSchema: .init(
+      name: "commit_message",
+      schema: [
+        "type": "object",
+        "properties": ["commit_message": ["type": "string"], "reasoning": ["type": "string"]],
+        "required": ["commit_message", "reasoning"], "additionalProperties": false,
+      ]))
+
   /// All of them.
-  package static let all = [vibecoder, evaluator]
+  package static let all = [vibecoder, evaluator, messageWriter]
 
   /// Hands a patch in.
   static let submitPatch = ModelRequest.Tool(
@@ -71,15 +89,24 @@ package struct AgentModels: Sendable {
   package let thinking: String
   /// The model of `.small`.
   package let small: String
+  private let contextTokens: Int?
 
   /// Models by the names of the settings; names that are no model's are resolved.
-  package init(thinking: String, small: String) {
+  ///
+  /// `contextTokens` is what they read at most; nil for what is known of each.
+  package init(thinking: String, small: String, contextTokens: Int? = nil) {
+    self.contextTokens = contextTokens
     self.thinking = Self.aliases[thinking] ?? thinking
     self.small = Self.aliases[small] ?? small
   }
 
   /// Names that people use for models, and what they are called on the wire.
   private static let aliases = ["gpt-5-thinking": "gpt-5"]
+
+  /// Tokens that the model of a tier reads at most.
+  func window(of tier: AgentDefinition.ModelTier) -> Int {
+    contextTokens ?? ContextWindows.current.tokens(of: name(of: tier))
+  }
 
   /// The model of a tier.
   func name(of tier: AgentDefinition.ModelTier) -> String { tier == .thinking ? thinking : small }

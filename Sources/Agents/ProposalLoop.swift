@@ -16,13 +16,22 @@ package struct ProposalLoop: Sendable {
   /// Most answers of the vibecoder, those that call nothing useful included.
   static let maximumTurns = 10
 
-  private let provider: any ModelProvider
-  private let models: AgentModels
+  let provider: any ModelProvider
+  let models: AgentModels
 
   /// A loop over models of a provider.
   package init(provider: any ModelProvider, models: AgentModels) {
     self.provider = provider
     self.models = models
+  }
+
+  /// Tokens that are left in the window of an agent's model for what it remembers.
+  ///
+  /// A quarter is kept for its answers, and for the attempts of this message.
+  package func room(for agent: AgentDefinition, _ task: ProposalTask) -> Int {
+    let window = models.window(of: agent.tier)
+    let fixed = (agent.instructions.utf8.count + PromptText.request(task).utf8.count) / 3
+    return max(window / 16, window - window / 4 - fixed)
   }
 
   /// Runs the loop to its end.
@@ -43,7 +52,7 @@ package struct ProposalLoop: Sendable {
         guard let feedback = state.feedback else { return state.outcome(.answer(response.text)) }
         // Words instead of a better patch: ask once more for one.
         state.iteration += 1
-        let text = "The evaluator rejected your patch. Feedback: \(feedback) Please try again."
+        let text = "\(MemoryCompaction.retryPrefix) Feedback: \(feedback) Please try again."
         state.record([Self.userItem(text)])
         continue
       }

@@ -17,12 +17,38 @@ package struct ProposalTask: Sendable {
     }
   }
 
+  /// The definition that a node session is about.
+  package enum Node: Sendable, Hashable {
+    /// It stands in a file, from one line to another, both counted from 1.
+    case found(name: String, path: String, lines: ClosedRange<Int>, text: String, tools: [String], handoffs: [String])
+    /// There is none of that name; these are there.
+    case missing(name: String, known: [String])
+    /// The file cannot be read as Python, for this reason.
+    case unreadable(name: String, reason: String)
+  }
+
+  /// A patch that a person has rejected.
+  package struct Rejected: Sendable, Hashable {
+    /// What it was made for.
+    package let prompt: String
+    /// The patch.
+    package let patch: String
+
+    /// A rejected patch.
+    package init(prompt: String, patch: String) {
+      self.prompt = prompt
+      self.patch = patch
+    }
+  }
+
   /// What the person asked for.
   package var prompt: String
   /// The files that the agents see, the entry file first.
   package var files: [File]
   /// The node that the session is about.
-  package var nodeID: String?
+  package var node: Node?
+  /// The patch that the person rejected, with the prompt for the reason.
+  package var rejected: Rejected?
   /// What the vibecoder remembers, as Responses input items.
   package var memory: [JSONValue]
   /// What the evaluator remembers.
@@ -30,11 +56,13 @@ package struct ProposalTask: Sendable {
 
   /// A request.
   package init(
-    prompt: String, files: [File], nodeID: String? = nil, memory: [JSONValue] = [], evaluatorMemory: [JSONValue] = []
+    prompt: String, files: [File], node: Node? = nil, rejected: Rejected? = nil, memory: [JSONValue] = [],
+    evaluatorMemory: [JSONValue] = []
   ) {
     self.prompt = prompt
     self.files = files
-    self.nodeID = nodeID
+    self.node = node
+    self.rejected = rejected
     self.memory = memory
     self.evaluatorMemory = evaluatorMemory
   }

@@ -1,7 +1,8 @@
 import Foundation
 import JSON
 package import Logging
-import Platform
+package import Platform
+import Server
 
 /// Writes log lines to standard error: for a person on a terminal, otherwise one JSON object a line.
 package struct LineLogHandler: LogHandler {
@@ -11,10 +12,12 @@ package struct LineLogHandler: LogHandler {
   package var logLevel: Logger.Level
   private let label: String
   private let isTerminal: Bool
+  private let redactor: Redactor
 
-  /// A handler for the lines of one part of the program.
-  package init(label: String, level: Logger.Level, isTerminal: Bool) {
+  /// A handler for the lines of one part of the program, which go through a redactor.
+  package init(label: String, level: Logger.Level, isTerminal: Bool, redactor: Redactor = Redactor()) {
     self.label = label
+    self.redactor = redactor
     logLevel = level
     self.isTerminal = isTerminal
   }
@@ -27,7 +30,10 @@ package struct LineLogHandler: LogHandler {
 
   /// Writes one line.
   package func log(event: LogEvent) {
-    let all = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
+    var known = metadata.merging(event.metadata ?? [:]) { $1 }
+    // What is said while a request is worked on names it, whoever says it.
+    if known["request_id"] == nil, let id = RequestContext.id { known["request_id"] = "\(id)" }
+    let all = known.sorted { $0.key < $1.key }
     let time = Timestamp.now.text
     let line: String
     if isTerminal {
@@ -42,7 +48,7 @@ package struct LineLogHandler: LogHandler {
       line = JSONValue.object(JSONObject(members)).encodedText
     }
     // A log that cannot be written must not stop the daemon.
-    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((redactor.redact(line) + "\n").utf8))
   }
 }
 

@@ -17,6 +17,12 @@ package struct ServerSettings: Sendable {
   package let socketIOHeartbeat: Duration
   /// Requests a minute from one address; 0 for any number.
   package let requestsPerMinute: Int
+  /// Requests a minute with one key; 0 for any number.
+  package let keyRequestsPerMinute: Int
+  /// The name of the field that holds a key.
+  package let keyHeader: String
+  /// Whether requests need a key also before there is one.
+  package let requiresKey: Bool
   /// Whether each request is logged.
   package let logsAccess: Bool
 
@@ -39,6 +45,9 @@ package struct ServerSettings: Sendable {
     socketIOTimeout = try source.seconds(.socketIOTimeout, 0.1...3600)
     socketIOHeartbeat = try source.seconds(.socketIOHeartbeat, 0.1...3600)
     requestsPerMinute = try source.integer(.rateLimit, 0...10_000_000)
+    keyRequestsPerMinute = try source.integer(.keyRateLimit, 0...10_000_000)
+    keyHeader = try source.fieldName(.apiKeyHeader)
+    requiresKey = try source.flag(.requireKey)
     logsAccess = try source.flag(.accessLog)
   }
 }

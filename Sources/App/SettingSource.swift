@@ -1,5 +1,6 @@
 import Logging
 import Sandbox
+import Services
 
 /// Where the values of settings come from, and how their texts are checked.
 struct SettingSource {
@@ -76,6 +77,15 @@ struct SettingSource {
     }.filter { !$0.isEmpty }
   }
 
+  /// Hosts, each with a port or without.
+  func hosts(_ setting: Setting) throws(Settings.Fault) -> [String] {
+    let hosts = list(setting)
+    guard hosts.allSatisfy({ $0.wholeMatch(of: /(\[[0-9a-f:.]+\]|[a-z0-9.\-]+)(:[0-9]{1,5})?/) != nil }) else {
+      throw fault(setting, "must be host names, each with a port or without")
+    }
+    return hosts
+  }
+
   func address(_ setting: Setting) throws(Settings.Fault) -> String {
     let text = text(setting)
     guard text.hasPrefix("https://") || text.hasPrefix("http://"), text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
@@ -98,25 +108,30 @@ struct SettingSource {
     return level
   }
 
-  /// Without access keys anybody who reaches the server may do anything, so only this machine may reach it.
-  func loopbackHost() throws(Settings.Fault) -> String {
-    let host = text(.host)
-    guard host == "localhost" || host == "::1" || host.hasPrefix("127.") else {
-      throw fault(
-        .host, "must be an address of this machine alone (127.0.0.1, ::1, localhost), since access keys are not in use")
+  /// The name of a field of HTTP (RFC 9110 section 5.6.2).
+  func fieldName(_ setting: Setting) throws(Settings.Fault) -> String {
+    let text = text(setting)
+    guard text.wholeMatch(of: /[A-Za-z0-9!#$%&'*+.^_`|~-]+/) != nil else {
+      throw fault(setting, "must be the name of an HTTP field")
     }
-    return host
+    return text
+  }
+
+  func terminalBounds() throws(Settings.Fault) -> TerminalBounds {
+    var bounds = TerminalBounds()
+    bounds.scrollback = try integer(.terminalScrollback, 4096...1 << 30)
+    bounds.total = try integer(.terminalLimit, 0...3000)
+    bounds.perProject = try integer(.terminalProjectLimit, 0...3000)
+    bounds.idle = try seconds(.terminalIdleTimeout, 1...31_536_000)
+    bounds.hasNetwork = try flag(.terminalNetwork)
+    bounds.memoryBytes = try integer(.terminalMemory, 16...1 << 20) << 20
+    return bounds
   }
 
   /// Checks the settings of parts that read them when they are used.
   func checkTheRest() throws(Settings.Fault) {
     _ = try integer(.maxVariations, 1...10)
     _ = try integer(.maxPromptLength, 10...1_000_000)
-    _ = try integer(.cloneTimeout, 1...86_400)
-    _ = try integer(.maxRepoSize, 1...1_000_000)
-    _ = try required(.apiKeyHeader)
-    _ = try address(.anthropicBaseURL)
-    _ = try address(.geminiBaseURL)
     guard let cpu = Double(text(.agentCPULimit)), cpu > 0, cpu <= 1024 else {
       throw fault(.agentCPULimit, "must be a number of cores above 0")
     }
@@ -125,10 +140,6 @@ struct SettingSource {
     }
     if let redis = optional(.redisURL), !redis.hasPrefix("redis://"), !redis.hasPrefix("rediss://") {
       throw fault(.redisURL, "must be a redis:// address")
-    }
-    for secret in [Setting.anthropicKey, .geminiKey, .openAIKey]
-    where !text(secret).utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
-      throw Settings.Fault(description: "\(secret.rawValue) must be visible ASCII without spaces")
     }
   }
 

@@ -1,5 +1,7 @@
+package import Agents
 import Foundation
 package import Logging
+package import ModelProviders
 package import Platform
 package import Sandbox
 package import Services
@@ -16,12 +18,12 @@ package struct Settings: Sendable {
   package let databaseURL: String
   /// The database of `reset-db --test-db`.
   package let testDatabaseURL: String
-  /// The model provider's key.
-  package let openAIKey: Secret?
-  /// The model provider's address.
-  package let openAIBaseURL: String
-  /// Whether neither a key nor an address of a model provider is set, so that the embedded one serves.
-  package let usesEmbeddedModel: Bool
+  /// The model providers that have a key or an address of their own; with none of them the embedded one serves.
+  package let providers: [ProviderName: ProviderEndpoint]
+  /// Whether no model provider is set, so that the embedded one serves.
+  package var usesEmbeddedModel: Bool { providers.isEmpty }
+  /// What is to be said of a model that is used but whose provider is not set, in one line.
+  package let missingProvider: String?
   /// Origins that browsers may come from.
   package let corsOrigins: [String]
   /// Names by which the server may be called.
@@ -30,6 +32,8 @@ package struct Settings: Sendable {
   package let host: String
   /// The port; 0 takes a free one.
   package let port: Int
+  /// Whether only this machine reaches the address.
+  package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
   /// The server and its protocols.
   package let server: ServerSettings
   /// The folder of repositories.
@@ -42,14 +46,22 @@ package struct Settings: Sendable {
   package let flyAppName: String
   /// What is logged.
   package let logLevel: Logger.Level
-  /// The model of the vibecoder.
-  package let thinkingModel: String
-  /// The model of the evaluator.
-  package let smallModel: String
+  /// The models of the agents.
+  package let agentModels: AgentModels
+  /// How long a model provider may say nothing.
+  package let modelReadTimeout: Duration
+  /// How long one answer of a model may take, with all its tries.
+  package let modelDeadline: Duration
   /// The folder to record exchanges with models in.
   package let modelRecord: String?
   /// The folder to replay them from.
   package let modelReplay: String?
+  /// Whether a replay keeps the pauses that were recorded.
+  package let replayKeepsTime: Bool
+  /// Whether models without a price may be called although a budget limits the cost.
+  package let allowsUnpricedModels: Bool
+  /// The keys of the providers, which must turn up nowhere.
+  package let secrets: [Secret]
   /// The pause of the embedded provider between events.
   package let embeddedModelDelay: Duration
   /// The Python interpreter.
@@ -60,6 +72,16 @@ package struct Settings: Sendable {
   package let sandboxRequirement: SandboxRequirement
   /// What the sandbox is to do without, although the machine has it.
   package let sandboxWithout: SandboxFeatures
+  /// What clones and pushes may use.
+  package let transferBounds: TransferBounds
+  /// Hosts that repositories may be cloned from.
+  package let cloneHosts: [String]
+  /// The token for GitHub.
+  package let gitHubToken: Secret?
+  /// The address of GitHub's API.
+  package let gitHubURL: String
+  /// What terminals may use.
+  package let terminalBounds: TerminalBounds
   /// Between comments on an idle event stream.
   package let ssePingInterval: Duration
   /// After which a client of an event stream comes back.
@@ -74,13 +96,10 @@ package struct Settings: Sendable {
     let source = SettingSource(environment: environment, dotEnv: dotEnv)
     databaseURL = try source.databaseURL(.databaseURL)
     testDatabaseURL = try source.databaseURL(.testDatabaseURL)
-    let key = source.text(.openAIKey)
-    openAIKey = key.isEmpty || key == "sk-placeholder" ? nil : Secret(key)
-    openAIBaseURL = try source.address(.openAIBaseURL)
-    usesEmbeddedModel = openAIKey == nil && !source.isSet(.openAIBaseURL)
+    providers = try source.providers()
     corsOrigins = source.list(.corsOrigins)
     allowedHosts = source.list(.allowedHosts)
-    host = try source.loopbackHost()
+    host = try source.required(.host)
     port = try source.integer(.port, 0...65_535)
     let loops = try source.integer(.eventLoops, 0...64)
     server = try ServerSettings(
@@ -90,13 +109,21 @@ package struct Settings: Sendable {
     flyRegion = source.text(.flyRegion)
     flyAppName = source.text(.flyAppName)
     logLevel = try source.logLevel()
-    thinkingModel = try source.required(.thinkingModel)
-    smallModel = try source.required(.smallModel)
+    let tokens = try source.integer(.contextTokens, 0...100_000_000)
+    agentModels = AgentModels(
+      thinking: try source.required(.thinkingModel), small: try source.required(.smallModel),
+      contextTokens: tokens == 0 ? nil : tokens)
+    missingProvider = try source.missingProvider(of: providers)
+    modelReadTimeout = try source.seconds(.modelReadTimeout, 0.1...3600)
+    modelDeadline = try source.seconds(.modelDeadline, 0.1...86_400)
     modelRecord = source.optional(.modelRecord)
     modelReplay = source.optional(.modelReplay)
     guard modelRecord == nil || modelReplay == nil else {
       throw Fault(description: "MODEL_RECORD and MODEL_REPLAY exclude each other: set one of them")
     }
+    replayKeepsTime = try source.flag(.modelReplayTiming)
+    allowsUnpricedModels = try source.flag(.allowUnpricedModels)
+    secrets = [Setting.openAIKey, .anthropicKey, .geminiKey, .gitHubToken].compactMap(source.optional).map(Secret.init)
     embeddedModelDelay = .milliseconds(try source.integer(.embeddedModelDelay, 0...60_000))
     python = try source.required(.python)
     testBounds = TestBounds(
@@ -104,6 +131,13 @@ package struct Settings: Sendable {
       quickTimeout: try source.seconds(.quickTestTimeout, 0.1...3600))
     sandboxRequirement = try source.requirement(.sandboxRequire)
     sandboxWithout = try source.features(.sandboxWithout)
+    transferBounds = TransferBounds(
+      timeout: .seconds(try source.integer(.cloneTimeout, 1...86_400)),
+      bytes: try source.integer(.maxRepoSize, 1...1_000_000) << 20)
+    cloneHosts = try source.hosts(.cloneHosts)
+    gitHubToken = try source.secret(.gitHubToken)
+    gitHubURL = try source.address(.gitHubURL)
+    terminalBounds = try source.terminalBounds()
     ssePingInterval = .seconds(try source.integer(.ssePingInterval, 1...3600))
     sseRetryMilliseconds = try source.integer(.sseRetryTimeout, 100...3_600_000)
     try source.checkTheRest()

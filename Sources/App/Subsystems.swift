@@ -24,6 +24,8 @@ struct Subsystems: Sendable {
   let journal: Journal
   /// Projects.
   let projects: ProjectService
+  /// Makes projects.
+  let creation: ProjectCreation
   /// Sessions.
   let sessions: SessionService
   /// Messages and their work.
@@ -34,74 +36,100 @@ struct Subsystems: Sendable {
   let tests: TestCaseService
   /// Runs tests.
   let testRunner: TestRunner
+  /// Terminals.
+  let terminals: TerminalService
   /// Asks Python about source.
   let python: PythonHelper
   /// What holds the programs of users.
   let sandbox: Sandbox
   /// Requests that are to be done once.
   let idempotency: IdempotencyService
+  /// Calls of models and the budgets that hold them.
+  let ledger: ModelLedger
+  /// Passes requests on to the providers.
+  let gateway: Gateway
+  /// Tokens of the gateway.
+  let gatewayTokens: GatewayTokenService
   /// Whether the database answers.
   let health: HealthMonitor
+  /// The keys by which callers are known.
+  let keys: AccessKeys
+  /// What the daemon can say about itself.
+  let metrics = Metrics()
+  /// What is counted of the calls of models.
+  let providerMeter = ProviderMeter()
   /// The sample project.
   let seed: Seed
+  /// The model providers.
+  let providers: ProviderDirectory
   private let repair: Repair
   private let network: NetworkTransport
-  private let embeddedModel: HTTPServer?
+  private let embeddedModel: HTTPServer
 
   /// Makes the parts; the database is opened and migrated, nothing runs yet.
   private init(settings: Settings, databaseURL: String? = nil) throws {
     self.settings = settings
     logger = Self.logger("vibegrapher", settings)
     let store = try SQLiteStore.open(url: databaseURL ?? settings.databaseURL)
-    journal = try Journal(store: store, logger: Self.logger("events", settings))
-    let repositories = try RepositoryPool(threads: 2)
+    journal = try Journal(store: store, logger: Self.logger("events", settings), redactor: Self.redactor(settings))
+    try FileManager.default.createDirectory(atPath: settings.mediaPath, withIntermediateDirectories: true)
+    let repositories = try RepositoryPool(threads: 2, folder: settings.mediaPath)
     projects = try ProjectService(
       journal: journal, repositories: repositories, mediaPath: settings.mediaPath,
       logger: Self.logger("projects", settings))
     sessions = SessionService(projects: projects)
-    diffs = DiffService(projects: projects, logger: Self.logger("diffs", settings))
     tests = TestCaseService(projects: projects)
     sandbox = try Self.sandbox(settings)
     let installation = PythonInstallation(
       interpreter: try Self.interpreter(settings), environment: ProcessInfo.processInfo.environment)
     python = try PythonHelper(installation: installation, features: sandbox.features)
+    diffs = DiffService(projects: projects, python: python, logger: Self.logger("diffs", settings))
     testRunner = TestRunner(
       projects: projects, tests: tests, diffs: diffs, sandbox: sandbox, python: installation,
       bounds: settings.testBounds, logger: Self.logger("tests", settings))
+    terminals = try TerminalService(
+      projects: projects, sandbox: sandbox, python: installation, bounds: settings.terminalBounds,
+      logger: Self.logger("terminals", settings))
     idempotency = IdempotencyService(journal: journal)
     health = HealthMonitor(journal: journal)
+    keys = try AccessKeys(journal: journal, isRequired: settings.server.requiresKey || !settings.isLoopback)
     seed = Seed(projects: projects)
     repair = Repair(projects: projects, diffs: diffs, logger: Self.logger("repair", settings))
-    let embeddedModel = settings.usesEmbeddedModel ? try Self.embeddedModel(settings) : nil
+    let embeddedModel = try Self.embeddedModel(settings)
     self.embeddedModel = embeddedModel
+    ledger = ModelLedger(journal: journal, allowsUnpriced: settings.allowsUnpricedModels)
+    gatewayTokens = GatewayTokenService(journal: journal)
     // Last: a client that is made must be closed.
-    network = NetworkTransport()
+    network = NetworkTransport(headTimeout: settings.modelReadTimeout)
+    let transport = MeteredTransport(try Self.transport(settings, network), ledger: ledger)
+    providers = Self.providers(settings, transport, embeddedPort: embeddedModel.port)
+    creation = ProjectCreation(
+      projects: projects, transfer: GitTransfer(sandbox: sandbox, bounds: settings.transferBounds),
+      gitHub: GitHubClient(apiURL: settings.gitHubURL, token: settings.gitHubToken, transport: network),
+      logger: Self.logger("projects", settings))
+    gateway = Gateway(
+      tokens: gatewayTokens, keys: keys, transport: transport,
+      upstreams: Self.upstreams(settings, embeddedPort: embeddedModel.port))
     messages = MessageService(
-      projects: projects, provider: try Self.provider(settings, network, embeddedPort: embeddedModel?.port),
-      models: AgentModels(thinking: settings.thinkingModel, small: settings.smallModel),
+      projects: projects, diffs: diffs, provider: MeteredProvider(providers, meter: providerMeter),
+      models: settings.agentModels,
       python: python, logger: Self.logger("messages", settings))
   }
 
   private static func logger(_ label: String, _ settings: Settings) -> Logger {
     let isTerminal = LineLogHandler.isTerminal
-    return Logger(label: label) { LineLogHandler(label: $0, level: settings.logLevel, isTerminal: isTerminal) }
+    let redactor = redactor(settings)
+    return Logger(label: label) {
+      LineLogHandler(label: $0, level: settings.logLevel, isTerminal: isTerminal, redactor: redactor)
+    }
   }
+
+  static func redactor(_ settings: Settings) -> Redactor { Redactor(keys: settings.secrets) }
 
   private static func embeddedModel(_ settings: Settings) throws -> HTTPServer {
     let model = ModelServer(delay: settings.embeddedModelDelay)
     let handler = ServerHandler(router: model.router, logger: logger("model-server", settings))
     return try HTTPServer(configuration: ServerConfiguration(host: "127.0.0.1", port: 0), handler: handler)
-  }
-
-  private static func provider(
-    _ settings: Settings, _ network: NetworkTransport, embeddedPort: Int?
-  ) throws -> any ModelProvider {
-    var transport: any ModelTransport = network
-    if let folder = settings.modelReplay { transport = ReplayTransport(folder: folder) }
-    if let folder = settings.modelRecord { transport = try RecordingTransport(network, folder: folder) }
-    let address = embeddedPort.map { "http://127.0.0.1:\($0)\(ModelServer.basePath)" } ?? settings.openAIBaseURL
-    return OpenAIResponsesProvider(
-      baseURL: address, key: settings.openAIKey ?? Secret("embedded"), transport: transport)
   }
 
   /// What the machine has to hold programs, less what the settings leave out; said once, so that nobody is surprised.
@@ -155,31 +183,45 @@ struct Subsystems: Sendable {
 
   /// Serves until it is asked to stop, then stops in order: nothing that was accepted is left unanswered.
   func serve(until stopRequests: StopRequests) async throws {
+    guard settings.isLoopback || keys.hasKeys else {
+      throw Settings.Fault(
+        description: "HOST=\(settings.host) can be reached by others, and there is no access key: make one with "
+          + "'vibegrapher keys create --owner NAME', or set HOST=127.0.0.1")
+    }
     try await withJournal {
+      try await ledger.restore()
       try await messages.restore()
+      try await terminals.restore()
       try await idempotency.restore()
-      let api = api
+      let api = try makeAPI()
       let accessLog = settings.server.logsAccess ? try AccessLog(isTerminal: LineLogHandler.isTerminal) : nil
       let observer = accessLog.map { log in { @Sendable (exchange: Exchange) in log.note(exchange) } }
       let handler = api.handler(logger: Self.logger("http", settings), observer: observer)
       let server = try HTTPServer(configuration: settings.server.configuration, handler: handler)
+      addMetrics(of: server)
       announce(server.port)
       await withTaskGroup(of: Void.self) { group in
         group.addTask { await health.run() }
+        group.addTask { await keys.run { try await projects.reloadOwners() } }
         if let accessLog { group.addTask { await accessLog.run() } }
         group.addTask { await api.socketIO.run() }
-        if let embeddedModel { group.addTask { await embeddedModel.run() } }
+        group.addTask { await embeddedModel.run() }
         group.addTask { await messages.run() }
+        group.addTask { await creation.run() }
+        group.addTask { await terminals.run() }
+        group.addTask { await diffs.run() }
         async let served: Void = server.run()
         await stopRequests.wait()
         logger.notice("stopping")
         messages.stop()
+        creation.stop()
         sandbox.stop()
+        await terminals.stop()
         await api.socketIO.stop()
         await server.stop()
         // The requests at hand are answered before anything that they may need is stopped.
         await served
-        await embeddedModel?.stop(grace: .seconds(1))
+        await embeddedModel.stop(grace: .seconds(1))
         group.cancelAll()
       }
     }
@@ -187,18 +229,28 @@ struct Subsystems: Sendable {
   }
 
   /// The API of these parts.
-  var api: WebAPI {
-    WebAPI(
+  func makeAPI() throws -> WebAPI {
+    try WebAPI(
       parts: .init(
-        projects: projects, sessions: sessions, messages: messages, diffs: diffs, tests: tests,
-        testRunner: testRunner, python: python, idempotency: idempotency, health: health),
+        projects: projects, creation: creation, cloneHosts: settings.cloneHosts, sessions: sessions, messages: messages,
+        diffs: diffs, tests: tests, testRunner: testRunner, terminals: terminals, python: python,
+        idempotency: idempotency, health: health, keys: keys,
+        isProviderWell: { [providerMeter] in providerMeter.isWell }, metrics: metrics, gateway: gateway,
+        gatewayTokens: gatewayTokens, budgets: BudgetService(journal: journal), usage: UsageService(journal: journal)),
       configuration: apiConfiguration)
   }
 
   private var apiConfiguration: APIConfiguration {
     var configuration = APIConfiguration()
     configuration.corsOrigins = settings.corsOrigins
+    configuration.models = ModelCatalogue(
+      available: Set(settings.providers.keys),
+      uses: [("thinking", settings.agentModels.thinking), ("small", settings.agentModels.small)])
     configuration.hosts = settings.allowedHosts
+    configuration.storagePath = settings.mediaPath
+    // Was checked when the settings were read.
+    configuration.databasePath = (try? SQLiteStore.path(ofURL: settings.databaseURL)) ?? ""
+    configuration.loops = settings.server.configuration.loops
     configuration.environment = settings.environment
     configuration.region = settings.flyRegion
     configuration.appName = settings.flyAppName
@@ -210,6 +262,8 @@ struct Subsystems: Sendable {
     configuration.socketIOTimeout = settings.server.socketIOTimeout
     configuration.socketIOHeartbeat = settings.server.socketIOHeartbeat
     configuration.requestsPerMinute = settings.server.requestsPerMinute
+    configuration.keyRequestsPerMinute = settings.server.keyRequestsPerMinute
+    configuration.keyHeader = settings.server.keyHeader
     return configuration
   }
 
@@ -218,7 +272,9 @@ struct Subsystems: Sendable {
     let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
     StandardOutput.print("listening on http://\(host):\(port)")
     if settings.usesEmbeddedModel {
-      logger.notice("no OPENAI_API_KEY: the embedded provider answers, which is rules and not a language model")
+      logger.notice(
+        "no key of a model provider is set: the embedded provider answers, which is rules and not a language model")
     }
+    if let missing = settings.missingProvider { logger.warning("\(missing)") }
   }
 }

@@ -2,6 +2,7 @@
 #include "CPlatform.h"
 #include <sys/syscall.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,6 +21,17 @@ int cplatform_thread_id(void) {
 void cplatform_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int cplatform_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int cplatform_open_beneath(const char *folder, const char *path) {
+    struct open_how how = {
+        .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    int parent = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0) return -1;
+    int file = (int)syscall(SYS_openat2, parent, path, &how, sizeof how), error = errno;
+    close(parent);
+    errno = error;
+    return file;
+}
 
 int cplatform_accept(int listener) { return accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 

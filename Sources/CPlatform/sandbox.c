@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,7 +16,7 @@
 
 /* The daemon's side: start, end, result. The rest of the file's name family runs in the clone. */
 
-enum { NOBODY = 65534, INNER_UID = 1000 };
+enum { NOBODY = 65534, INNER_UID = 1000, LONGEST_START = 20 * 1000 /* milliseconds */ };
 
 static uint64_t clone_flags(uint32_t features) {
     static const struct { uint32_t feature; uint64_t flag; } table[] = {
@@ -94,7 +95,7 @@ static void make_box(struct cplatform_box *box, const struct cplatform_sandbox *
     box->uid = cplatform_uses(box, CPLATFORM_USER_NAMESPACE) ? INNER_UID : outside;
     box->changes_user = cplatform_uses(box, CPLATFORM_USER_NAMESPACE | CPLATFORM_UNPRIVILEGED_USER);
     for (int i = 0; i < CPLATFORM_MOST_BINDS; i++) box->binds[i] = -1;
-    box->work_bind = box->work = box->proc = box->terminal = box->report = box->channel = -1;
+    box->work_bind = box->work = box->proc = box->terminal = box->sockets = box->score = box->report = box->channel = -1;
     for (int i = 0; i < 3; i++) box->stdio[i] = policy->stdio[i];
 }
 
@@ -145,22 +146,34 @@ static int make_clone(struct cplatform_box *box, int group, pid_t *pid, int *pid
     uid_t uid;
     gid_t gid;
     choose_user(policy, &uid, &gid);
-    *step = CPLATFORM_SANDBOX_BIND;
-    if (uid != geteuid()) {
-        int error = cplatform_uses(box, CPLATFORM_PRIVATE_ROOT) ? cplatform_open_owned_binds(box, uid)
-            : lchown(policy->work_folder, uid, gid) == 0 ? 0 : errno;
-        if (error != 0) return error;
-        if (!policy->terminal) cplatform_give_pipes(box, uid, gid);
-    }
-    *step = CPLATFORM_SANDBOX_CLONE;
     sigset_t all, old;
     sigfillset(&all);
+    int error = 0;
+    *step = CPLATFORM_SANDBOX_BIND;
+    /* No copy of us may run our signal handlers, which would tell us of signals that we have had already. */
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    *pid = cplatform_clone(clone_flags(box->features), group, pidfd);
-    if (*pid == 0) begin(box);
-    int error = *pid < 0 ? errno : 0;
+    if (uid != geteuid()) {
+        error = cplatform_uses(box, CPLATFORM_PRIVATE_ROOT) ? cplatform_open_owned_binds(box, uid)
+            : lchown(policy->work_folder, uid, gid) == 0 ? 0 : errno;
+        if (error == 0 && !policy->terminal) cplatform_give_pipes(box, uid, gid);
+    }
+    if (error == 0) {
+        *step = CPLATFORM_SANDBOX_CLONE;
+        *pid = cplatform_clone(clone_flags(box->features), group, pidfd);
+        if (*pid == 0) begin(box);
+        if (*pid < 0) error = errno;
+    }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return error;
+}
+
+/* Waits until there is a report, or none because the program has been executed; a file system that does not answer must
+ * not hold up all that come after. Returns 0 or an errno. */
+static int await_report(int report) {
+    struct pollfd polled = {report, POLLIN, 0};
+    int count;
+    do { count = poll(&polled, 1, LONGEST_START); } while (count < 0 && errno == EINTR);
+    return count > 0 ? 0 : count == 0 ? ETIMEDOUT : errno;
 }
 
 /* Gives the clone what only we can, lets it go on, and waits until it has executed the program. */
@@ -178,6 +191,9 @@ static int launch(const struct cplatform_box *box, struct cplatform_sandboxed *c
     struct cplatform_failure failure = {0, CPLATFORM_SANDBOX_NONE};
     ssize_t count;
     send(child->channel, "g", 1, MSG_NOSIGNAL);
+    *step = CPLATFORM_SANDBOX_START;
+    error = await_report(report);
+    if (error != 0) return error;
     do { count = read(report, &failure, sizeof failure); } while (count < 0 && errno == EINTR);
     *step = failure.step;
     if (count == sizeof failure) return failure.error;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -121,7 +122,7 @@ static int empty(int top, int folder, uint64_t *number) {
             if (errno != ENOTEMPTY && errno != EACCES && errno != EPERM) return -1;
             if (folder == top) { moved++; continue; }
             /* Moving a folder writes its "..", for which its owner needs to be allowed to write in it. */
-            fchmodat(folder, entry, 0700, 0);
+            fchmodat(folder, entry, 0700, AT_SYMLINK_NOFOLLOW);
             do { cplatform_decimal(name, (*number)++); }
             while (syscall(SYS_renameat2, folder, entry, top, name, 1u /* RENAME_NOREPLACE */) != 0 && errno == EEXIST);
             moved++;
@@ -129,11 +130,24 @@ static int empty(int top, int folder, uint64_t *number) {
     }
 }
 
+int cplatform_make_temporary_folder(char path[4096]) {
+    static const char name[] = "/vibegrapher-work-XXXXXX";
+    const char *const places[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
+    int error = ENOENT;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (places[i] == NULL || *places[i] != '/' || strlen(places[i]) + sizeof name > 4096) continue;
+        strcat(strcpy(path, places[i]), name);
+        if (mkdtemp(path) != NULL) return 0;
+        error = errno;
+    }
+    return error;
+}
+
 int cplatform_remove_folder(const char *path) {
     char buffer[8192] __attribute__((aligned(8)));
     uint64_t number = 0;
     int top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (top < 0 && errno == EACCES && fchmodat(AT_FDCWD, path, 0700, 0) == 0)
+    if (top < 0 && errno == EACCES && fchmodat(AT_FDCWD, path, 0700, AT_SYMLINK_NOFOLLOW) == 0)
         top = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (top < 0) return errno;
     fchmod(top, 0700);
@@ -151,7 +165,7 @@ int cplatform_remove_folder(const char *path) {
             const char *entry = buffer + at + 19;
             at += length;
             if (strcmp(entry, ".") == 0 || strcmp(entry, "..") == 0) continue;
-            fchmodat(top, entry, 0700, 0);
+            fchmodat(top, entry, 0700, AT_SYMLINK_NOFOLLOW);
             int folder = openat(top, entry, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
             if (folder < 0) { error = errno; break; }
             if (empty(top, folder, &number) < 0) error = errno;

@@ -4,9 +4,11 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -53,16 +55,24 @@ static const int refused[] = {
 #endif
 };
 
-/* ENOSYS: programs try them and know another way. */
-static const int missing[] = {SYS_clone3, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, MEMFD_SECRET};
+/* ENOSYS: programs try them and know another way. The requests of io_setup(2) are counted for the whole machine. */
+static const int missing[] = {
+    SYS_clone3, SYS_io_uring_setup, SYS_io_uring_enter, SYS_io_uring_register, SYS_io_setup, MEMFD_SECRET};
 
 /* Memory that no limit but a control group's counts, and that hides in no process. */
-static const int uncounted[] = {SYS_memfd_create, SYS_shmget};
+static const int uncounted[] = {SYS_memfd_create, SYS_shmget, SYS_semget, SYS_msgget};
 
 /* Objects that outlive a program where it has no IPC namespace. */
 static const int left_behind[] = {SYS_shmget, SYS_semget, SYS_msgget, SYS_mq_open};
 
-struct program { struct sock_filter lines[320]; unsigned short count; };
+/* Pipes with names and devices. */
+static const int special_files[] = {
+#if defined(__x86_64__)
+    SYS_mknod,
+#endif
+    SYS_mknodat};
+
+struct program { struct sock_filter lines[400]; unsigned short count; };
 
 static void add(struct program *program, unsigned short code, uint32_t value, int if_true, int if_false) {
     struct sock_filter line = {code, (uint8_t)if_true, (uint8_t)if_false, value};
@@ -111,8 +121,17 @@ static void check_sockets(struct program *program, const struct cplatform_box *b
         answer(program, SECCOMP_RET_ALLOW);
     }
     if (own_network || box->policy->network) {
+        /* TCP and UDP. Asking for another protocol has the kernel load the module for it: see inet_create() there. */
         add(program, BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 1, 0);
-        add(program, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 1);
+        add(program, BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 0, 9);
+        load_argument(program, 1);
+        add(program, BPF_ALU | BPF_AND | BPF_K, 0xf /* without SOCK_CLOEXEC and SOCK_NONBLOCK */, 0, 0);
+        add(program, BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM, 1, 0);
+        add(program, BPF_JMP | BPF_JEQ | BPF_K, SOCK_DGRAM, 0, 5);
+        load_argument(program, 2);
+        add(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 2, 0);
+        add(program, BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 1, 0);
+        add(program, BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_UDP, 0, 1);
         answer(program, SECCOMP_RET_ALLOW);
     }
     answer(program, SECCOMP_RET_ERRNO | (call == SYS_socket ? EAFNOSUPPORT : EPERM));
@@ -142,12 +161,31 @@ static void check_arguments(struct program *program) {
     leave(program, entry);
 }
 
-/* A user may set the limits of all its processes, of the daemon's too: prlimit(2). 0 is the caller itself. */
-static void check_foreign_limits(struct program *program) {
-    int entry = enter(program, SYS_prlimit64);
+/* RLIMIT_CORE stays as it is, although who sets it is told that it was done: 0, which programs like to set, would be less
+ * of a limit (see sandbox_program.c). And a user may set the limits of
+ * all its processes, of the daemon's too: only 0, the caller itself, may be named. See prlimit(2), which without a new
+ * limit only asks. */
+static void check_limits(struct program *program, const struct cplatform_box *box) {
+#if defined(SYS_setrlimit)
+    int old = enter(program, SYS_setrlimit);
     load_argument(program, 0);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, RLIMIT_CORE, 0, 1);
+    answer(program, SECCOMP_RET_ERRNO | 0);
+    leave(program, old);
+#endif
+    int entry = enter(program, SYS_prlimit64);
+    if (!cplatform_uses(box, CPLATFORM_PID_NAMESPACE)) {
+        load_argument(program, 0);
+        add(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+        answer(program, SECCOMP_RET_ERRNO | EPERM);
+    }
+    load_argument(program, 1);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, RLIMIT_CORE, 0, 5);
+    load_argument(program, 2);
+    add(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2);
+    load(program, offsetof(struct seccomp_data, args) + 8 * 2 + 4);
     add(program, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
-    answer(program, SECCOMP_RET_ERRNO | EPERM);
+    answer(program, SECCOMP_RET_ERRNO | 0);
     leave(program, entry);
 }
 
@@ -166,8 +204,11 @@ int cplatform_apply_filter(const struct cplatform_box *box) {
         refuse(&program, uncounted, sizeof uncounted / sizeof *uncounted, ENOSYS);
     if (!cplatform_uses(box, CPLATFORM_IPC_NAMESPACE))
         refuse(&program, left_behind, sizeof left_behind / sizeof *left_behind, ENOSYS);
+    /* Whoever opened such a file of a folder of the host, the daemon too, would wait for its other end. */
+    if (box->policy->work_folder && !box->policy->work_is_temporary)
+        refuse(&program, special_files, sizeof special_files / sizeof *special_files, EPERM);
     check_arguments(&program);
-    if (!cplatform_uses(box, CPLATFORM_PID_NAMESPACE)) check_foreign_limits(&program);
+    check_limits(&program, box);
     check_sockets(&program, box, SYS_socket);
     check_sockets(&program, box, SYS_socketpair);
     answer(&program, SECCOMP_RET_ALLOW);

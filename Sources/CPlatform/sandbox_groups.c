@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "sandbox_parts.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -105,6 +106,19 @@ static int hand_down(const char *folder) {
     return error;
 }
 
+/* A daemon that was killed leaves its groups behind, which are empty as soon as its supervisors have ended. */
+static void remove_those_of_the_dead(const char *folder) {
+    DIR *list = *folder ? opendir(folder) : NULL;
+    for (struct dirent *entry; list && (entry = readdir(list));) {
+        int pid;
+        unsigned number;
+        char rest;
+        if (sscanf(entry->d_name, "sandbox-%d-%u%c", &pid, &number, &rest) == 2 && kill(pid, 0) != 0 && errno == ESRCH)
+            unlinkat(dirfd(list), entry->d_name, AT_REMOVEDIR);
+    }
+    if (list) closedir(list);
+}
+
 uint32_t cplatform_find_groups(void) {
     char folder[PATH_SIZE], path[PATH_SIZE + 32], text[256];
     memset(&groups, 0, sizeof groups);
@@ -115,11 +129,15 @@ uint32_t cplatform_find_groups(void) {
             groups.is_second = 1;
             strcpy(groups.memory, folder);
             strcpy(groups.processes, folder);
+            remove_those_of_the_dead(folder);
             return CPLATFORM_MEMORY_GROUP | CPLATFORM_PROCESS_GROUP;
         }
     }
-    return (find_folder("memory", groups.memory) ? CPLATFORM_MEMORY_GROUP : 0)
+    uint32_t found = (find_folder("memory", groups.memory) ? CPLATFORM_MEMORY_GROUP : 0)
         | (find_folder("pids", groups.processes) ? CPLATFORM_PROCESS_GROUP : 0);
+    remove_those_of_the_dead(groups.memory);
+    remove_those_of_the_dead(groups.processes);
+    return found;
 }
 
 static void name_group(const char *folder, uint32_t number, char path[PATH_SIZE + 64]) {

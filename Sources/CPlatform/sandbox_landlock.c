@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -94,6 +95,23 @@ static int add_rules(const struct cplatform_box *box, const struct rules *rules)
         const struct cplatform_sandbox_bind *bind = &box->policy->binds[i];
         error = allow(rules, has_root ? bind->target : bind->source, bind->writable ? everything : READ | EXECUTE);
     }
+    return error;
+}
+
+int cplatform_confine_writes(const char *folder) {
+    int version = cplatform_landlock_version();
+    if (version == 0) return ENOSYS;
+    /* Reading is free, and so is what a device or a terminal is told. */
+    struct ruleset wanted = {known_rights(version) & ~(uint64_t)(EXECUTE | READ | DEVICE_IOCTL), 0, 0};
+    int ruleset = (int)syscall(SYSTEM_CALL_CREATE, &wanted, sizeof wanted.files, 0);
+    if (ruleset < 0) return errno;
+    struct rules rules = {ruleset, wanted.files};
+    int parent = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC), error = parent < 0 ? errno : 0;
+    if (error == 0) error = allow_open(&rules, parent, ~0ull);
+    if (parent >= 0) close(parent);
+    if (error == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) error = errno;
+    if (error == 0 && syscall(SYSTEM_CALL_RESTRICT, ruleset, 0) != 0) error = errno;
+    close(ruleset);
     return error;
 }
 

@@ -18,7 +18,8 @@ enum { PRIVATE_RECURSIVE = 0x44000 /* MS_REC | MS_PRIVATE */, DETACH = 2 /* MNT_
 
 const char *const cplatform_system_folders[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", NULL};
 const char *const cplatform_system_files[] = {
-    "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/ssl", "/etc/mime.types", NULL};
+    "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime", "/etc/ssl/certs", "/etc/ssl/openssl.cnf",
+    "/etc/mime.types", NULL};
 const char *const cplatform_network_files[] = {
     "/etc/resolv.conf", "/etc/services", "/etc/protocols", "/etc/ca-certificates", NULL};
 const char *const cplatform_devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", NULL};
@@ -49,29 +50,49 @@ int cplatform_open_mount(int folder, const char *path, int flags, uint64_t attri
     return -1;
 }
 
+/* With an empty path on `folder` itself, which is closed. */
 static int attach(int mount, int folder, const char *path) {
-    return (int)syscall(SYS_move_mount, mount, "", folder, path, MOVE_MOUNT_F_EMPTY_PATH);
+    int result = (int)syscall(
+        SYS_move_mount, mount, "", folder, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+    int error = errno;
+    if (*path == 0) close(folder);
+    errno = error;
+    return result;
 }
 
-/* Makes the folders above the last part of `path`, and that part itself as a folder, or as a file to mount on. */
-static int make_target(int root, const char *path, int is_folder) {
-    char part[4096];
-    size_t length = strlen(path);
-    if (length == 0 || length >= sizeof part) { errno = ENAMETOOLONG; return -1; }
-    memcpy(part, path, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (i < length && part[i] != '/') continue;
-        part[i] = 0;
-        if (i < length || is_folder) {
-            if (mkdirat(root, part, 0755) != 0 && errno != EEXIST) return -1;
-        } else {
-            int file = openat(root, part, O_CREAT | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
-            if (file < 0 && errno != EEXIST && errno != EROFS && errno != EACCES) return -1;
-            if (file >= 0) close(file);
-        }
-        if (i < length) part[i] = '/';
+/* Opens a file or folder, which is made when it is missing. No link is followed. */
+static int open_or_make(int above, const char *name, int is_folder) {
+    if (is_folder) {
+        if (mkdirat(above, name, 0755) != 0 && errno != EEXIST) return -1;
+        return openat(above, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
-    return 0;
+    int file = openat(above, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+    if (file >= 0 || errno != EEXIST) return file;
+    return openat(above, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Opens a path below `root` to mount on: folders, of which the last may be a file. It is walked part by part, since a
+ * folder of the host that is shown already may hold a link that leads out. */
+static int make_target(int root, const char *path, int is_folder) {
+    char part[256];
+    int at = fcntl(root, F_DUPFD_CLOEXEC, 3);
+    while (at >= 0 && *path) {
+        size_t length = strcspn(path, "/");
+        int next = -1, is_last = path[length] == 0;
+        errno = EINVAL;
+        if (length < sizeof part) {
+            memcpy(part, path, length);
+            part[length] = 0;
+            if (*part && strcmp(part, ".") != 0 && strcmp(part, "..") != 0)
+                next = open_or_make(at, part, is_folder || !is_last);
+        }
+        int error = errno;
+        close(at);
+        errno = error;
+        at = next;
+        path += length + !is_last;
+    }
+    return at;
 }
 
 static const char *relative(const char *path) {
@@ -83,8 +104,8 @@ static const char *relative(const char *path) {
 static int place(int root, int mount, const char *target) {
     struct stat status;
     if (fstat(mount, &status) != 0) return -1;
-    if (make_target(root, relative(target), S_ISDIR(status.st_mode)) != 0) return -1;
-    return attach(mount, root, relative(target));
+    int folder = make_target(root, relative(target), S_ISDIR(status.st_mode));
+    return folder < 0 ? -1 : attach(mount, folder, "");
 }
 
 /* Binds a path of the system, or copies the link that it is (/bin on merged systems). What is missing is left out. */
@@ -140,8 +161,10 @@ static int make_tmpfs(const struct cplatform_sandbox *policy) {
 
 /* A folder of the tmpfs that stays writable when the root is made read-only; returns it opened. */
 static int make_writable_folder(const struct cplatform_box *box, int root, const char *path, mode_t mode) {
-    if (make_target(root, path, 1) != 0 || fchmodat(root, path, mode, 0) != 0) return -1;
-    if (fchownat(root, path, box->uid, box->uid, 0) != 0) return -1;
+    int folder = make_target(root, path, 1);
+    if (folder < 0) return -1;
+    close(folder);
+    if (fchmodat(root, path, mode, 0) != 0 || fchownat(root, path, box->uid, box->uid, 0) != 0) return -1;
     int mount = cplatform_open_mount(root, path, 0, 0);
     if (mount >= 0 && attach(mount, root, path) != 0) { close(mount); return -1; }
     return mount;

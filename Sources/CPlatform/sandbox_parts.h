@@ -21,7 +21,10 @@ struct cplatform_box {
     int work_bind;                          /* the same of `work_folder` */
     int work;                               /* the work folder */
     int proc;                               /* the /proc that the supervisor looks at, or -1 */
+    pid_t self;                             /* the supervisor's number there */
     int terminal;                           /* the primary side, until it has been sent */
+    int sockets;                            /* what lists the sandbox's sockets, or -1 */
+    int score;                              /* our own oom_score_adj, which the program inherits, or -1 */
 };
 
 struct cplatform_failure { int error, step; };
@@ -84,18 +87,27 @@ int cplatform_apply_filter(const struct cplatform_box *box);
 /* All processes of a sandbox at one moment. */
 struct cplatform_tree {
     int processes, threads;
+    uint64_t tables_kibibytes;              /* of pages, at most */
     uint64_t cpu_microseconds;              /* of the living ones and of what they reaped */
     uint64_t resident_kibibytes;            /* what is shared counts for each */
 };
 
 enum { CPLATFORM_MOST_PROCESSES = 8192 };
 
-/* Looks at all processes but our own; `all` when everything in `proc` is ours, else only what descends from us. The
- * numbers stay in `pids`. Returns 0 or an errno. */
-int cplatform_look_at_tree(int proc, int all, struct cplatform_tree *tree, pid_t pids[], int *count);
+/* Looks at all processes but the supervisor when `all` in `proc` are ours, else at those that descend from it. The numbers
+ * stay in `pids`. Returns 0 or an errno. */
+int cplatform_look_at_tree(
+    const struct cplatform_box *box, int all, struct cplatform_tree *tree, pid_t pids[], int *count);
+
+/* The tables of pages of these processes. */
+uint64_t cplatform_tables_kibibytes(int proc, const pid_t pids[], int count);
 
 /* What these processes hold, of which shared memory counts once, without files that could be read again. */
 uint64_t cplatform_proportional_kibibytes(int proc, const pid_t pids[], int count);
+
+/* What waits in the buffers of the sandbox's sockets. The list is opened in its network namespace; -1 for none. */
+int cplatform_open_socket_list(void);
+uint64_t cplatform_socket_kibibytes(const struct cplatform_box *box);
 
 /* Control groups. `number` tells the groups of one daemon apart. */
 uint32_t cplatform_find_groups(void);

@@ -27,6 +27,7 @@ const char *cplatform_sandbox_step_name(int step) {
         [CPLATFORM_SANDBOX_PIPE] = "make its pipes",
         [CPLATFORM_SANDBOX_GROUP] = "make its control group",
         [CPLATFORM_SANDBOX_CLONE] = "make its process and namespaces",
+        [CPLATFORM_SANDBOX_START] = "have it started in time",
         [CPLATFORM_SANDBOX_IDENTITY] = "map its user",
         [CPLATFORM_SANDBOX_HOSTNAME] = "set its host name",
         [CPLATFORM_SANDBOX_LOOPBACK] = "raise its loopback interface",
@@ -52,6 +53,7 @@ const char *cplatform_sandbox_step_name(int step) {
 }
 
 enum {
+    OWN_UID = 200000,                   /* one of those that a program gets where its uid tells it from others */
     NAMESPACES = CPLATFORM_USER_NAMESPACE | CPLATFORM_PRIVATE_ROOT | CPLATFORM_PID_NAMESPACE
         | CPLATFORM_NETWORK_NAMESPACE | CPLATFORM_IPC_NAMESPACE | CPLATFORM_UTS_NAMESPACE | CPLATFORM_CGROUP_NAMESPACE,
 };
@@ -60,7 +62,8 @@ static int try(uint32_t features, const char *folder, int *step) {
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     struct cplatform_sandbox policy = {
         .features = features, .stdio = {null, null, null}, .work_bytes = 1 << 20, .work_files = 64,
-        .work_folder = features & CPLATFORM_PRIVATE_ROOT ? NULL : folder};
+        .work_folder = features & CPLATFORM_PRIVATE_ROOT ? NULL : folder,
+        .uid = features & CPLATFORM_PID_NAMESPACE ? 0 : OWN_UID};
     struct cplatform_sandboxed child;
     struct cplatform_sandbox_result result;
     int error = null < 0 ? errno : cplatform_sandbox_spawn(&policy, &child, step);
@@ -104,14 +107,17 @@ static uint32_t lost_with(int step) {
 }
 
 int cplatform_sandbox_probe(int groups, uint32_t *features) {
-    char folder[] = "/tmp/vibegrapher-probe-XXXXXX";
+    char path[4096];
+    /* Without one, only what has a private root can be tried. */
+    const char *folder = cplatform_make_temporary_folder(path) == 0 ? path : NULL;
     uint32_t wanted = CPLATFORM_SANDBOX_FEATURES & ~(uint32_t)(CPLATFORM_MEMORY_GROUP | CPLATFORM_PROCESS_GROUP);
     *features = CPLATFORM_RLIMITS;
-    if (mkdtemp(folder) == NULL) return errno;
-    if (geteuid() != 0) wanted &= ~(uint32_t)CPLATFORM_UNPRIVILEGED_USER;
+    int error = 0, step = 0;
+    /* First: where there is no such user, or no right to become it, other steps fail as well. */
+    if (geteuid() != 0 || (folder && try(CPLATFORM_UNPRIVILEGED_USER | CPLATFORM_RLIMITS, folder, &step) != 0))
+        wanted &= ~(uint32_t)CPLATFORM_UNPRIVILEGED_USER;
     if (cplatform_landlock_version() == 0) wanted &= ~(uint32_t)CPLATFORM_LANDLOCK;
     if (groups) wanted |= cplatform_find_groups();
-    int error = 0, step = 0;
     for (int turn = 0; turn < 12; turn++) {
         error = try(wanted, folder, &step);
         if (error == 0) break;
@@ -121,7 +127,7 @@ int cplatform_sandbox_probe(int groups, uint32_t *features) {
         if (rest == wanted) break;
         wanted = rest;
     }
-    rmdir(folder);
+    if (folder) rmdir(folder);
     if (error == 0) *features = wanted;
     return error;
 }

@@ -127,11 +127,22 @@ static void lift_stdio(struct cplatform_box *box) {
     }
 }
 
+/* Our number in a /proc, which may be that of another PID namespace. */
+static pid_t read_self(int proc) {
+    char text[24];
+    ssize_t count = proc < 0 ? -1 : readlinkat(proc, "self", text, sizeof text);
+    pid_t number = 0;
+    for (ssize_t i = 0; i < count; i++) number = number * 10 + text[i] - '0';
+    return number;
+}
+
 void cplatform_set_up(struct cplatform_box *box) {
     const struct cplatform_sandbox *policy = box->policy;
     prctl(PR_SET_NAME, "sandbox", 0, 0, 0);
     if (!policy->terminal) lift_stdio(box);
     umask(022);
+    /* Only now: afterwards we are not dumpable, and then it belongs to root. */
+    box->score = open("/proc/self/oom_score_adj", O_RDWR | O_CLOEXEC);
     take_identity(box);
     /* The memory is a copy of the daemon's, with its secrets: nobody may read it through /proc or ptrace. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) cplatform_fail(box, CPLATFORM_SANDBOX_IDENTITY);
@@ -139,14 +150,17 @@ void cplatform_set_up(struct cplatform_box *box) {
         cplatform_fail(box, CPLATFORM_SANDBOX_HOSTNAME);
     if (cplatform_uses(box, CPLATFORM_NETWORK_NAMESPACE) && raise_loopback() != 0)
         cplatform_fail(box, CPLATFORM_SANDBOX_LOOPBACK);
-    /* Without a PID namespace the host's /proc shows our descendants among the others. */
-    if (!cplatform_uses(box, CPLATFORM_PID_NAMESPACE)) box->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (cplatform_uses(box, CPLATFORM_NETWORK_NAMESPACE) && !cplatform_uses(box, CPLATFORM_MEMORY_GROUP))
+        box->sockets = cplatform_open_socket_list();
+    /* Without a /proc of its own the host's shows our descendants among the others. */
+    if (!cplatform_uses(box, CPLATFORM_OWN_PROC)) box->proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (cplatform_uses(box, CPLATFORM_PRIVATE_ROOT)) {
         cplatform_make_root(box);
     } else {
         box->work = open(policy->work_folder, O_DIRECTORY | O_CLOEXEC);
         if (box->work < 0) cplatform_fail(box, CPLATFORM_SANDBOX_FILES);
     }
+    box->self = read_self(box->proc);
     make_files(box);
     if (policy->terminal) make_terminal(box);
 }

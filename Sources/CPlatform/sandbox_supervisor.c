@@ -19,7 +19,7 @@
 /* Process 1 of the sandbox: starts the program, reaps what it leaves behind, keeps the limits that hold for all of it
  * together, and tells how it went. It blocks every signal; a process 1 gets none from its own namespace. */
 
-enum { MEMORY_TICK = 25, TICK = 200 };
+enum { MEMORY_TICK = 25, TICK = 200, IDLE_TICK = 1000 };
 
 struct supervisor {
     struct cplatform_box *box;              /* with a copy of the policy, of which only the numbers are used */
@@ -28,7 +28,9 @@ struct supervisor {
     int is_first;                           /* process 1 of a PID namespace */
     int has_ended, is_ending;
     int64_t deadline, next_look;            /* milliseconds of the monotonic clock; no deadline is 0 */
+    int64_t pause, seen_cpu;                /* between looks; what the last one found */
     struct cplatform_sandbox_result result;
+    char folder[4096];                      /* to be removed when the daemon is gone, or "" */
 };
 
 static int64_t now(void) {
@@ -70,8 +72,24 @@ static uint64_t look_at_files(struct supervisor *supervisor) {
     return (uint64_t)(space.f_blocks - space.f_bfree) * (uint64_t)space.f_bsize / 1024;
 }
 
-/* Looks at the whole tree; returns the limit that it has broken, or 0. Resident memory counts shared pages more than
- * once and is cheap to see; what it cannot rule out is looked at again page by page. */
+/* Whether the tree holds more memory than it may. First by what is cheap to see and never too little; what that does not
+ * rule out is looked at more closely, the walk over all pages last. */
+static int holds_too_much(
+    struct supervisor *supervisor, const struct cplatform_tree *tree, uint64_t files, const pid_t pids[], int count) {
+    const struct cplatform_box *box = supervisor->box;
+    uint64_t limit = box->policy->memory_bytes / 1024;
+    if (limit == 0 || cplatform_uses(box, CPLATFORM_MEMORY_GROUP)) return 0;
+    uint64_t others = files + cplatform_socket_kibibytes(box);
+    if (tree->resident_kibibytes + tree->tables_kibibytes + others <= limit) return 0;
+    others += cplatform_tables_kibibytes(box->proc, pids, count);
+    if (tree->resident_kibibytes + others <= limit) return 0;
+    uint64_t held = others > limit ? others : others + cplatform_proportional_kibibytes(box->proc, pids, count);
+    int64_t *peak = &supervisor->result.peak_kibibytes;
+    if ((int64_t)held > *peak) *peak = (int64_t)held;
+    return held > limit;
+}
+
+/* Looks at the whole tree; returns the limit that it has broken, or 0. */
 static uint32_t look(struct supervisor *supervisor) {
     static pid_t pids[CPLATFORM_MOST_PROCESSES];
     const struct cplatform_box *box = supervisor->box;
@@ -80,19 +98,14 @@ static uint32_t look(struct supervisor *supervisor) {
     struct cplatform_tree tree;
     int count;
     uint64_t files = look_at_files(supervisor);
-    if (box->proc < 0 || cplatform_look_at_tree(box->proc, supervisor->is_first, &tree, pids, &count) != 0) return 0;
+    if (cplatform_look_at_tree(box, cplatform_uses(box, CPLATFORM_OWN_PROC), &tree, pids, &count) != 0) return 0;
     int64_t cpu = (int64_t)tree.cpu_microseconds + cpu_of_the_dead(&result->peak_kibibytes);
     if (cpu > result->cpu_microseconds) result->cpu_microseconds = cpu;
     /* The program itself may have ended just now, at the limit. */
     if (policy->processes > 0 && (uint32_t)(tree.threads + (supervisor->has_ended ? 1 : 0)) >= policy->processes)
         result->reasons |= CPLATFORM_REASON_PROCESSES;
     if (policy->cpu_seconds > 0 && cpu >= (int64_t)(policy->cpu_seconds + 1) * 1000000) return CPLATFORM_REASON_CPU;
-    uint64_t limit = policy->memory_bytes / 1024;
-    if (limit == 0 || cplatform_uses(box, CPLATFORM_MEMORY_GROUP)) return 0;
-    if (tree.resident_kibibytes + files <= limit) return 0;
-    uint64_t held = cplatform_proportional_kibibytes(box->proc, pids, count) + files;
-    if ((int64_t)held > result->peak_kibibytes) result->peak_kibibytes = (int64_t)held;
-    return held > limit ? CPLATFORM_REASON_MEMORY : 0;
+    return holds_too_much(supervisor, &tree, files, pids, count) ? CPLATFORM_REASON_MEMORY : 0;
 }
 
 /* Everything that descends from us, where no PID namespace ends it. What a process leaves behind becomes our child, so
@@ -103,7 +116,7 @@ static void kill_descendants(struct supervisor *supervisor) {
     const struct cplatform_box *box = supervisor->box;
     struct cplatform_tree tree;
     int count = 0;
-    if (box->proc < 0 || cplatform_look_at_tree(box->proc, 0, &tree, pids, &count) != 0)
+    if (cplatform_look_at_tree(box, 0, &tree, pids, &count) != 0)
         pids[count++] = supervisor->program;
     for (int i = 0; i < count; i++) {
         pid_t group = getpgid(pids[i]);
@@ -128,7 +141,8 @@ static void kill_user(struct supervisor *supervisor) {
 /* Ends whatever is left; afterwards there is no process of the sandbox but this one. */
 static void end_all(struct supervisor *supervisor) {
     const struct cplatform_box *box = supervisor->box;
-    int has_own_uid = box->changes_user && box->policy->uid != 0;
+    /* In a user namespace it is ours, too. */
+    int has_own_uid = box->changes_user && box->policy->uid != 0 && !cplatform_uses(box, CPLATFORM_USER_NAMESPACE);
     supervisor->is_ending = 1;
     for (int turn = 0;; turn++) {
         if (supervisor->is_first) {
@@ -145,18 +159,28 @@ static void end_all(struct supervisor *supervisor) {
     }
 }
 
+/* A program on a terminal waits for a person most of the time. One that has used no time since the last look has hardly
+ * taken memory, and is looked at less and less often. */
+static int64_t choose_pause(struct supervisor *supervisor) {
+    const struct cplatform_sandbox *policy = supervisor->box->policy;
+    int watches = policy->memory_bytes > 0 && !cplatform_uses(supervisor->box, CPLATFORM_MEMORY_GROUP);
+    int64_t cpu = supervisor->result.cpu_microseconds, usual = watches ? MEMORY_TICK : TICK;
+    int is_idle = policy->terminal && cpu == supervisor->seen_cpu;
+    supervisor->seen_cpu = cpu;
+    supervisor->pause = !is_idle ? usual : supervisor->pause * 2 < IDLE_TICK ? supervisor->pause * 2 : IDLE_TICK;
+    return supervisor->pause > usual ? supervisor->pause : usual;
+}
+
 /* Waits for something to happen; returns the reason to end, or 0. */
 static uint32_t wait_for_event(struct supervisor *supervisor) {
-    const struct cplatform_sandbox *policy = supervisor->box->policy;
     struct pollfd polled[2] = {{supervisor->box->channel, POLLIN, 0}, {supervisor->children, POLLIN, 0}};
-    int watches = policy->memory_bytes > 0 && !cplatform_uses(supervisor->box, CPLATFORM_MEMORY_GROUP);
     int64_t time = now();
     if (supervisor->deadline > 0 && time >= supervisor->deadline) return CPLATFORM_REASON_WALL;
     /* By the clock and not by silence: a program can make children end all the time. */
     if (time >= supervisor->next_look) {
         uint32_t reason = look(supervisor);
         if (reason != 0) return reason;
-        supervisor->next_look = now() + (watches ? MEMORY_TICK : TICK);
+        supervisor->next_look = now() + choose_pause(supervisor);
     }
     int64_t wake = supervisor->next_look;
     if (supervisor->deadline > 0 && supervisor->deadline < wake) wake = supervisor->deadline;
@@ -174,7 +198,8 @@ static uint32_t wait_for_event(struct supervisor *supervisor) {
 
 /* Lets go of all descriptors of the daemon but a few, so that its pipes and sockets end when it closes them. */
 static void close_others(struct supervisor *supervisor) {
-    int kept[] = {supervisor->box->channel, supervisor->children, supervisor->box->proc, supervisor->box->work};
+    struct cplatform_box *box = supervisor->box;
+    int kept[] = {box->channel, supervisor->children, box->proc, box->work, box->sockets};
     unsigned from = 0;
     for (;;) {
         int next = -1;
@@ -197,16 +222,25 @@ static void report(struct supervisor *supervisor) {
     if (result->was_signalled && (result->code == SIGXCPU || result->code == SIGKILL) && policy->cpu_seconds > 0
         && cpu >= (int64_t)policy->cpu_seconds * 800000)
         result->reasons |= CPLATFORM_REASON_CPU;
-    send(supervisor->box->channel, result, sizeof *result, MSG_NOSIGNAL);
+    if (send(supervisor->box->channel, result, sizeof *result, MSG_NOSIGNAL) < 0 && *supervisor->folder)
+        cplatform_remove_folder(supervisor->folder);
 }
 
 static int enter_program(void *box) { cplatform_become(box); }
 
 /* The program's process borrows our memory until exec, as by vfork(2): the daemon's pages are not counted once more. It
- * has a stack of its own, since it must not write to the frames that we return to. */
+ * has a stack of its own, since it must not write to the frames that we return to. When the machine has no memory left,
+ * it is to go before the daemon and all else, but not its supervisor: see proc_pid_oom_score_adj(5). */
 static pid_t start_program(struct cplatform_box *box) {
     static char stack[64 * 1024] __attribute__((aligned(64)));
-    return clone(enter_program, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, box);
+    char score[16];
+    ssize_t count = box->score < 0 ? 0 : pread(box->score, score, sizeof score, 0);
+    if (count > 0) (void)!pwrite(box->score, "1000", 4, 0);
+    pid_t program = clone(enter_program, stack + sizeof stack, CLONE_VM | CLONE_VFORK | SIGCHLD, box);
+    int error = errno;
+    if (count > 0) (void)!pwrite(box->score, score, (size_t)count, 0);
+    errno = error;
+    return program;
 }
 
 void cplatform_supervise(struct cplatform_box *box) {
@@ -229,6 +263,8 @@ void cplatform_supervise(struct cplatform_box *box) {
     close_others(&supervisor);
     static struct cplatform_sandbox policy;
     policy = *box->policy;
+    if (policy.work_is_temporary && strlen(policy.work_folder) < sizeof supervisor.folder)
+        strcpy(supervisor.folder, policy.work_folder);
     box->policy = &policy;
     cplatform_shed_memory();
     while (!supervisor.has_ended && supervisor.result.reasons < CPLATFORM_REASON_LOST) {

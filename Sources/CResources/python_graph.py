@@ -35,7 +35,7 @@ def breadth(text):
 
 def shown(text, most):
     """A text in one line of at most so many ems."""
-    text = short = " ".join(text.split())[:200]
+    text = short = " ".join(text.split())[:200] if text else ""
     while breadth(short) > most:
         short = short[:-1]
     return text if short == text else short.rstrip() + "\u2026"
@@ -107,14 +107,15 @@ def arrange(boxes, lines):
     for box in dict.fromkeys([*rank, *(box for _, path in paths for box in path)]):
         columns[box.layer].append(box)
     columns = [columns[layer] for layer in sorted(columns)]
-    for turn in range(24):
+    turns = 24 if sum(map(len, columns)) < 5000 else 9  # of a picture that nobody can take in
+    for turn in range(turns):
         # Each column is sorted by the one on its left, then by the one on its right, and so on; at last both pull.
         for column in columns[::-1] if turn % 2 else columns:
             wanted = {}
             for box in column:
-                beside = [other.y for other in near[box] if turn > 15 or (other.layer > box.layer) == turn % 2]
+                beside = [other.y for other in near[box] if turn >= turns * 2 // 3 or (other.layer > box.layer) == turn % 2]
                 wanted[box] = sum(beside) / len(beside) if beside else box.y
-            if turn < 16:
+            if turn < turns * 2 // 3:
                 column.sort(key=wanted.get)
             settle(column, wanted)
     left, top = 0, min(box.y - box.height / 2 for column in columns for box in column)
@@ -126,9 +127,24 @@ def arrange(boxes, lines):
     return paths
 
 
-def drawn_line(a, b, how, path):
+def fanned(paths):
+    """How far from the middle of its box's side each line begins and ends, so that those of one box are told apart."""
+    sides, places = collections.defaultdict(list), {}
+    for index, (_, path) in enumerate(paths):
+        sides[path[0], 0].append((path[1].y, index))
+        sides[path[-1], -1].append((path[-2].y, index))
+    for (box, end), lines in sides.items():
+        step = min(9, (box.height - 14) / max(1, len(lines) - 1))
+        for place, (_, index) in enumerate(sorted(lines)):
+            places[index, end] = (place - (len(lines) - 1) / 2) * step
+    return [(places[index, 0], places[index, -1]) for index in range(len(paths))]
+
+
+def drawn_line(a, b, how, path, shifts):
     """A line with an arrow head at b, level beside boxes and bent between layers."""
     points = [(box.x + side * (box.width or box.room) / 2, box.y) for box in path for side in (-1, 1)][1:-1]
+    for end in (0, -1):
+        points[end] = points[end][0], points[end][1] + shifts[end]
     points = points if path[0] is a else points[::-1]
     way = "M%.1f %.1f" % points[0]
     for (x, y), (to_x, to_y) in zip(points, points[1:]):
@@ -172,7 +188,7 @@ def draw(path, boxes, lines):
             x, y, row = 20, y + row + 28, 0
         for box in dict.fromkeys(everything):
             box.x, box.y = box.x + x, box.y + y
-        edges += [drawn_line(*line, passed) for line, passed in paths]
+        edges += [drawn_line(*line, passed, shifts) for (line, passed), shifts in zip(paths, fanned(paths))]
         drawn += [box.drawn() for box in part]
         x, row, width = x + right + 28, max(row, height), max(width, x + right + 20)
     y += row + 34

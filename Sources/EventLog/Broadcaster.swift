@@ -19,6 +19,9 @@ final class Broadcaster: Sendable {
   /// The numbers that have been shown.
   var range: EventRange { state.withLock { $0.range } }
 
+  /// How many subscriptions there are.
+  var count: Int { state.withLock { $0.subscriptions.values.reduce(0) { $0 + $1.count } } }
+
   /// Registers a subscription; what comes after the returned range is handed to it.
   func add(_ subscription: Subscription) -> EventRange {
     state.withLock { state in
@@ -40,28 +43,27 @@ final class Broadcaster: Sendable {
   /// Each event is encoded once a topic that somebody reads.
   func publish(_ records: [(record: EventRecord, topics: [String])]) {
     guard let last = records.last?.record.seq else { return }
-    let wakeups = state.withLock { state -> [Subscription] in
+    let waiters = state.withLock { state -> [CheckedContinuation<Void, Never>] in
       state.range = EventRange(floor: state.range.floor, last: last)
-      var touched: [ObjectIdentifier: Subscription] = [:]
+      var waiters: [CheckedContinuation<Void, Never>] = []
       for (record, topics) in records {
         for topic in topics {
           guard let subscriptions = state.subscriptions[topic] else { continue }
           let event = LogEvent(record, topic: topic)
-          for (id, subscription) in subscriptions {
-            subscription.push(event)
-            touched[id] = subscription
+          for subscription in subscriptions.values {
+            if let waiter = subscription.push(event) { waiters.append(waiter) }
           }
         }
       }
-      return Array(touched.values)
+      return waiters
     }
-    for subscription in wakeups { subscription.wake() }
+    for waiter in waiters { waiter.resume() }
   }
 
-  /// Ends every subscription, now and later.
-  func close() {
+  /// Ends every subscription, and those to come too if `isFinal`.
+  func close(isFinal: Bool = true) {
     let all = state.withLock { state in
-      state.isClosed = true
+      state.isClosed = state.isClosed || isFinal
       return state.subscriptions.values.flatMap(\.values)
     }
     for subscription in all { subscription.close() }

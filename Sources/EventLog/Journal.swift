@@ -1,7 +1,7 @@
 package import GRDB
 import JSON
 package import Logging
-import Platform
+package import Platform
 package import Store
 import Synchronization
 
@@ -16,9 +16,14 @@ import Synchronization
 package final class Journal: Sendable {
   /// The database.
   package let store: SQLiteStore
+  /// Takes secrets out of what is stored and shown; every event goes through it.
+  package let redactor: Redactor
   let broadcaster: Broadcaster
+  let meter = JournalMeter()
   private let logger: Logger
   private let queue = Mutex(Queue())
+  /// Whether the writer's connection waits for the disk; not known before it is set.
+  private let isSynced = Mutex<Bool?>(nil)
 
   private struct Queue {
     var entries: [Entry] = []
@@ -28,14 +33,23 @@ package final class Journal: Sendable {
   }
 
   struct Entry: Sendable {
+    /// What it writes: an event alone, encoded by its producer, or rows with the events that tell of them.
+    enum Work: Sendable {
+      case event(name: String, topics: [String], data: String)
+      case change(@Sendable (Database, inout [NewEvent]) throws -> Void)
+    }
+
     let isDurable: Bool
-    let change: @Sendable (Database, inout [NewEvent]) throws -> Void
+    let work: Work
     let finish: (@Sendable (Result<Void, any Error>) -> Void)?
   }
 
+  private typealias Written = (record: EventRecord, topics: [String])
+
   /// A journal over a database; nothing is written until `run`.
-  package init(store: SQLiteStore, logger: Logger) throws {
+  package init(store: SQLiteStore, logger: Logger, redactor: Redactor = Redactor()) throws {
     self.store = store
+    self.redactor = redactor
     self.logger = logger
     broadcaster = Broadcaster(range: try store.pool.read { db in try db.eventRange() })
   }
@@ -45,16 +59,18 @@ package final class Journal: Sendable {
 
   /// Changes rows and appends the events that the change tells of; returns when both are on the disk and shown.
   ///
+  /// What nobody is told of need not be synced: it survives a crash of the daemon, and a power cut with what follows it.
+  ///
   /// - Throws: what the change throws; nothing of it is kept then.
   package func append<T: Sendable>(
-    _ change: @escaping @Sendable (Database, inout [NewEvent]) throws -> T
+    isDurable: Bool = true, _ change: @escaping @Sendable (Database, inout [NewEvent]) throws -> T
   ) async throws -> T {
     let box = Mutex<T?>(nil)
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       enqueue(
         Entry(
-          isDurable: true,
-          change: { db, events in
+          isDurable: isDurable,
+          work: .change { db, events in
             let value = try change(db, &events)
             box.withLock { $0 = value }
           }, finish: { continuation.resume(with: $0) }))
@@ -64,18 +80,47 @@ package final class Journal: Sendable {
   }
 
   /// Appends an event that nobody waits for; returns when it is queued, which is at once unless the queue is full.
-  package func post(_ event: NewEvent) async { await post { _, events in events.append(event) } }
+  package func post(_ event: NewEvent) async {
+    await post(.event(name: event.name, topics: event.topics, data: event.data.encodedText))
+  }
 
   /// Changes rows and appends events that nobody waits for, like `post(_:)`; a change that fails is logged and dropped.
   package func post(_ change: @escaping @Sendable (Database, inout [NewEvent]) throws -> Void) async {
+    await post(.change(change))
+  }
+
+  private func post(_ work: Entry.Work) async {
     while queue.withLock({ $0.entries.count >= Self.queueLimit && !$0.isStopping }) {
-      await withCheckedContinuation { continuation in queue.withLock { $0.producers.append(continuation) } }
+      await withCheckedContinuation { continuation in
+        // Looked at again: the writer may have taken all in between, and then nobody would be told.
+        let isFull = queue.withLock { queue -> Bool in
+          guard queue.entries.count >= Self.queueLimit, !queue.isStopping else { return false }
+          queue.producers.append(continuation)
+          return true
+        }
+        if !isFull { continuation.resume() }
+      }
     }
     let logger = logger
     enqueue(
-      Entry(isDurable: false, change: change) { result in
+      Entry(isDurable: false, work: work) { result in
         guard case .failure(let error) = result else { return }
         logger.warning("a change was not written", metadata: ["error": "\(error)"])
+      })
+  }
+
+  /// Changes rows for somebody who cannot wait, and tells when it is done; only for what is rare, since nothing holds
+  /// its producers back.
+  package func submit(
+    _ change: @escaping @Sendable (Database, inout [NewEvent]) throws -> Void, then: @escaping @Sendable () -> Void
+  ) {
+    let logger = logger
+    enqueue(
+      Entry(isDurable: false, work: .change(change)) { result in
+        if case .failure(let error) = result {
+          logger.warning("a change was not written", metadata: ["error": "\(error)"])
+        }
+        then()
       })
   }
 
@@ -92,6 +137,9 @@ package final class Journal: Sendable {
     while let entries = await nextBatch() { await write(entries) }
     broadcaster.close()
   }
+
+  /// Ends the subscriptions there are; their readers have to come again.
+  package func endSubscriptions() { broadcaster.close(isFinal: false) }
 
   /// Lets `run` return once the queue is empty.
   package func stop() {
@@ -126,11 +174,18 @@ package final class Journal: Sendable {
   }
 
   private func write(_ entries: [Entry]) async {
+    let begun = MonotonicClock.nanoseconds
+    let isDurable = entries.contains(where: \.isDurable)
     do {
       let (records, results) = try await store.pool.writeWithoutTransaction { db in
-        try db.execute(sql: "PRAGMA synchronous = \(entries.contains(where: \.isDurable) ? "FULL" : "NORMAL")")
-        return try Self.commit(entries, in: db)
+        if self.isSynced.withLock({ $0 }) != isDurable {
+          try db.execute(sql: "PRAGMA synchronous = \(isDurable ? "FULL" : "NORMAL")")
+          self.isSynced.withLock { $0 = isDurable }
+        }
+        return try Self.commit(entries, in: db, redactor)
       }
+      meter.commits.observe(nanoseconds: MonotonicClock.nanoseconds - begun)
+      meter.appended.add(records.count)
       broadcaster.publish(records)
       for (entry, result) in zip(entries, results) { entry.finish?(result) }
     } catch {
@@ -139,34 +194,55 @@ package final class Journal: Sendable {
     }
   }
 
-  /// Runs all entries in one transaction, each in a savepoint, so that one that fails takes only itself back.
+  /// Runs all entries in one transaction.
+  ///
+  /// Each change is in a savepoint, so that one that fails takes only itself back;
+  /// events that follow each other share one, since many are deltas and a savepoint costs as much as an event.
   private static func commit(
-    _ entries: [Entry], in db: Database
-  ) throws -> (records: [(record: EventRecord, topics: [String])], results: [Result<Void, any Error>]) {
-    var records: [(record: EventRecord, topics: [String])] = []
+    _ entries: [Entry], in db: Database, _ redactor: Redactor
+  ) throws -> (records: [Written], results: [Result<Void, any Error>]) {
+    var records: [Written] = []
     var results: [Result<Void, any Error>] = []
     try db.inTransaction(.immediate) {
-      for entry in entries {
+      var rest = entries[...]
+      while let first = rest.first {
+        let run = first.isEvent ? rest.prefix(while: \.isEvent) : rest.prefix(1)
+        rest = rest.dropFirst(run.count)
         let before = records.count
         do {
           try db.inSavepoint {
-            var events: [NewEvent] = []
-            try entry.change(db, &events)
-            for event in events {
-              let (data, at) = (event.data.encodedText, Timestamp.now.text)
-              let seq = try db.appendEvent(topics: event.topics, event: event.name, data: data, at: at)
-              records.append((EventRecord(seq: seq, event: event.name, data: data, at: at), event.topics))
-            }
+            for entry in run { try write(entry.work, in: db, redactor, &records) }
             return .commit
           }
-          results.append(.success(()))
+          results += run.map { _ in .success(()) }
         } catch {
           records.removeSubrange(before...)
-          results.append(.failure(error))
+          results += run.map { _ in .failure(error) }
         }
       }
       return .commit
     }
     return (records, results)
   }
+
+  private static func write(
+    _ work: Entry.Work, in db: Database, _ redactor: Redactor, _ records: inout [Written]
+  ) throws {
+    func append(_ name: String, _ topics: [String], _ encoded: String) throws {
+      let (data, at) = (redactor.redact(encoded), Timestamp.now.text)
+      let seq = try db.appendEvent(topics: topics, event: name, data: data, at: at)
+      records.append((EventRecord(seq: seq, event: name, data: data, at: at), topics))
+    }
+    switch work {
+    case .event(let name, let topics, let data): try append(name, topics, data)
+    case .change(let change):
+      var events: [NewEvent] = []
+      try change(db, &events)
+      for event in events { try append(event.name, event.topics, event.data.encodedText) }
+    }
+  }
+}
+
+extension Journal.Entry {
+  fileprivate var isEvent: Bool { if case .event = work { true } else { false } }
 }

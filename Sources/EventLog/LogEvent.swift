@@ -74,6 +74,17 @@ private final class EventForms: Sendable {
   }
 }
 
+extension [[UInt8]] {
+  /// The parts one behind the other; a single one is not copied.
+  package var joinedBytes: [UInt8] {
+    if count == 1 { return self[0] }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(reduce(0) { $0 + $1.count })
+    for part in self { bytes.append(contentsOf: part) }
+    return bytes
+  }
+}
+
 extension LogEvent: Hashable {
   /// Events are the same when they read the same.
   package static func == (left: LogEvent, right: LogEvent) -> Bool { left.json == right.json }

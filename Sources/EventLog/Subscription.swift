@@ -1,3 +1,4 @@
+import Platform
 import Store
 import Synchronization
 
@@ -63,9 +64,31 @@ package final class Subscription: Sendable {
   ///
   /// - Throws: an error of the database.
   package func next() async throws -> Delivery? {
+    try await withTaskCancellationHandler {
+      try await nextDelivery()
+    } onCancel: {
+      close()
+    }
+  }
+
+  /// Hands over what comes, one delivery after the other, until `next` would be nil; cheaper, since the task's
+  /// cancellation is watched once.
+  ///
+  /// - Throws: what `body` throws, or an error of the database.
+  package func forEach(_ body: (Delivery) async throws -> Void) async throws {
+    try await withTaskCancellationHandler {
+      while let delivery = try await nextDelivery() { try await body(delivery) }
+    } onCancel: {
+      close()
+    }
+  }
+
+  private func nextDelivery() async throws -> Delivery? {
     while true {
       switch step() {
-      case .deliver(let delivery): return delivery
+      case .deliver(let delivery):
+        if case .events(let events) = delivery { journal.meter.delivered.add(events.count) }
+        return delivery
       case .end: return nil
       case .replay(let after, let through):
         let topic = topic
@@ -74,13 +97,10 @@ package final class Subscription: Sendable {
         }
         let events = records.map { LogEvent($0, topic: topic) }
         state.withLock { $0.cursor = events.count < Self.pageSize ? through : events[events.count - 1].seq }
-        if !events.isEmpty { return .events(events) }
-      case .wait:
-        await withTaskCancellationHandler {
-          await sleep()
-        } onCancel: {
-          close()
-        }
+        guard !events.isEmpty else { continue }
+        journal.meter.delivered.add(events.count)
+        return .events(events)
+      case .wait: await sleep()
       }
     }
   }
@@ -130,27 +150,27 @@ package final class Subscription: Sendable {
     }
   }
 
-  /// Takes a live event; called in the order of numbers, under the broadcaster's lock.
-  func push(_ event: LogEvent) {
+  /// Takes a live event, and gives back who waits for it, to be resumed when all is handed on; called in the order of
+  /// numbers, under the broadcaster's lock.
+  func push(_ event: LogEvent) -> CheckedContinuation<Void, Never>? {
     state.withLock { state in
-      guard state.liveBytes + event.json.count <= Self.liveLimit else {
+      if state.liveBytes + event.json.count <= Self.liveLimit {
+        state.live.append(event)
+        state.liveBytes += event.json.count
+      } else {
         state.live = []
         state.liveBytes = 0
         state.replayThrough = event.seq
-        return
       }
-      state.live.append(event)
-      state.liveBytes += event.json.count
+      return state.waiter.take()
     }
   }
 
-  func wake() {
-    let waiter = state.withLock { $0.waiter.take() }
-    waiter?.resume()
-  }
-
   func close() {
-    state.withLock { $0.isClosed = true }
-    wake()
+    let waiter = state.withLock { state in
+      state.isClosed = true
+      return state.waiter.take()
+    }
+    waiter?.resume()
   }
 }

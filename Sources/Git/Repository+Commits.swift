@@ -46,20 +46,36 @@ extension Repository {
     }
   }
 
+  /// The object that a reference names; nil when there is no such reference.
+  package func reference(_ name: String) throws(GitError) -> ObjectID? {
+    try unsafe withHandle { repository throws(GitError) in
+      var id = git_oid()
+      let status = unsafe git_reference_name_to_id(&id, repository, name)
+      if status == GIT_ENOTFOUND.rawValue { return nil }
+      try git("read \(name)") { status }
+      return ObjectID(id)
+    }
+  }
+
   /// The branches with their newest commits, by name.
   package func branches() throws(GitError) -> [(name: String, commit: ObjectID)] {
+    try references("refs/heads/*").map { (String($0.name.dropFirst("refs/heads/".count)), $0.target) }
+  }
+
+  /// The references whose names fit a pattern, with what they point to, by name.
+  package func references(_ pattern: String) throws(GitError) -> [(name: String, target: ObjectID)] {
     try unsafe withHandle { repository throws(GitError) in
-      let iterator = try unsafe GitHandle("list the branches", free: git_reference_iterator_free) {
-        unsafe git_reference_iterator_glob_new(&$0, repository, "refs/heads/*")
+      let iterator = try unsafe GitHandle("list the references", free: git_reference_iterator_free) {
+        unsafe git_reference_iterator_glob_new(&$0, repository, pattern)
       }
-      var branches: [(name: String, commit: ObjectID)] = []
+      var references: [(name: String, target: ObjectID)] = []
       var name: UnsafePointer<CChar>?
       while unsafe git_reference_next_name(&name, iterator.pointer) == 0, let text = unsafe name {
         var id = git_oid()
         guard unsafe git_reference_name_to_id(&id, repository, text) == 0 else { continue }
-        unsafe branches.append((String(String(cString: text).dropFirst("refs/heads/".count)), ObjectID(id)))
+        unsafe references.append((String(cString: text), ObjectID(id)))
       }
-      return branches.sorted { $0.name < $1.name }
+      return references.sorted { $0.name < $1.name }
     }
   }
 

@@ -13,12 +13,35 @@ package struct ChangedFile: Hashable, Sendable {
   package let kind: Kind
 }
 
-/// How a change to one tree fits another.
-package enum MergeResult: Hashable, Sendable {
-  /// Both sides go together into this tree.
-  case clean(ObjectID)
-  /// Both sides changed these paths in different ways.
-  case conflicting([String])
+/// A file that differs between two trees, with the places where it does.
+package struct FileChange: Hashable, Sendable {
+  /// A changed place.
+  package struct Hunk: Hashable, Sendable {
+    /// Its place among all hunks of the difference, from 1.
+    package let number: Int
+    /// The line that begins with `@@`.
+    package let header: String
+    /// Lines before, from 0.
+    let old: Range<Int>
+    /// Lines after, from 0.
+    let new: Range<Int>
+
+    /// The number of the first line before, from 1, as the header has it.
+    package var oldStart: Int { old.isEmpty ? old.lowerBound : old.lowerBound + 1 }
+    /// How many lines it had.
+    package var oldLines: Int { old.count }
+    /// The number of the first line after.
+    package var newStart: Int { new.isEmpty ? new.lowerBound : new.lowerBound + 1 }
+    /// How many lines it has.
+    package var newLines: Int { new.count }
+  }
+
+  /// The file.
+  package let file: ChangedFile
+  /// Whether its mode is another; that of a file which is not there is 0.
+  package let changesMode: Bool
+  /// The places; none for a bare rename, a change of mode, an empty or a binary file.
+  package let hunks: [Hunk]
 }
 
 extension Repository {
@@ -28,6 +51,14 @@ extension Repository {
       let diff = try unsafe Self.compare(old, new, in: repository)
       try git("find renames") { unsafe git_diff_find_similar(diff.pointer, nil) }
       return try unsafe (Self.text(of: diff.pointer), Self.files(of: diff.pointer))
+    }
+  }
+
+  /// The paths that differ between two trees, without a look for renames.
+  package func changedPaths(from old: ObjectID, to new: ObjectID) throws(GitError) -> [String] {
+    try unsafe withHandle { repository throws(GitError) in
+      let diff = try unsafe Self.compare(old, new, in: repository)
+      return unsafe Self.files(of: diff.pointer).map(\.path)
     }
   }
 
@@ -71,38 +102,76 @@ extension Repository {
     }
   }
 
-  /// Brings the changes from `base` to `theirs` together with those from `base` to `ours`, in memory.
-  package func merge(base: ObjectID, ours: ObjectID, theirs: ObjectID) throws(GitError) -> MergeResult {
+  /// The files that differ between two trees with their hunks, numbered in the order of `diff(from:to:)`.
+  package func changes(from old: ObjectID, to new: ObjectID) throws(GitError) -> [FileChange] {
     try unsafe withHandle { repository throws(GitError) in
-      let base = try unsafe Self.lookUpTree(base, in: repository)
-      let ours = try unsafe Self.lookUpTree(ours, in: repository)
-      let theirs = try unsafe Self.lookUpTree(theirs, in: repository)
-      let index = try unsafe GitHandle("merge two trees", free: git_index_free) {
-        unsafe git_merge_trees(&$0, repository, base.pointer, ours.pointer, theirs.pointer, nil)
+      let diff = try unsafe Self.compare(old, new, in: repository)
+      try git("find renames") { unsafe git_diff_find_similar(diff.pointer, nil) }
+      var changes: [FileChange] = []
+      var number = 0
+      for (index, file) in (unsafe Self.files(of: diff.pointer)).enumerated() {
+        var hunks: [FileChange.Hunk] = []
+        let patch = try unsafe GitHandle("read a change", free: git_patch_free) {
+          unsafe git_patch_from_diff(&$0, diff.pointer, index)
+        }
+        for hunk in try unsafe LineDiff.hunks(of: patch.pointer) {
+          number += 1
+          hunks.append(
+            FileChange.Hunk(
+              number: number, header: Self.header(of: hunk),
+              old: LineDiff.range(Int(hunk.old_start), Int(hunk.old_lines)),
+              new: LineDiff.range(Int(hunk.new_start), Int(hunk.new_lines))))
+        }
+        let delta = unsafe git_patch_get_delta(patch.pointer)?.pointee
+        let changesMode = unsafe delta.map { unsafe $0.old_file.mode != $0.new_file.mode } ?? false
+        changes.append(FileChange(file: file, changesMode: changesMode, hunks: hunks))
       }
-      guard unsafe git_index_has_conflicts(index.pointer) != 0 else {
-        var id = git_oid()
-        try git("write the merged tree") { unsafe git_index_write_tree_to(&id, index.pointer, repository) }
-        return .clean(ObjectID(id))
-      }
-      return .conflicting(try unsafe Self.conflicts(of: index.pointer))
+      return changes
     }
   }
 
-  private static func conflicts(of index: OpaquePointer) throws(GitError) -> [String] {
-    let iterator = try unsafe GitHandle("list the conflicts", free: git_index_conflict_iterator_free) {
-      unsafe git_index_conflict_iterator_new(&$0, index)
+  private static func header(of hunk: git_diff_hunk) -> String {
+    var text = hunk.header
+    return unsafe withUnsafeBytes(of: &text) { bytes in
+      unsafe String(decoding: bytes.prefix(min(bytes.count, hunk.header_len)).prefix { $0 != 10 }, as: UTF8.self)
     }
-    var paths: Set<String> = []
-    var ancestor: UnsafePointer<git_index_entry>?
-    var our: UnsafePointer<git_index_entry>?
-    var their: UnsafePointer<git_index_entry>?
-    while unsafe git_index_conflict_next(&ancestor, &our, &their, iterator.pointer) == 0 {
-      let sides = unsafe [ancestor, our, their]
-      for index in 0..<(unsafe sides.count) {
-        if let path = unsafe sides[index]?.pointee.path { unsafe paths.insert(String(cString: path)) }
+  }
+
+  /// The tree that comes of some hunks and some whole files of a change.
+  ///
+  /// A hunk is taken alone only from a file that keeps its name and mode.
+  package func take(
+    hunks numbers: Set<Int>, files paths: Set<String>, of changes: [FileChange], from base: ObjectID,
+    to proposal: ObjectID
+  ) throws -> ObjectID {
+    var updates: [TreeUpdate] = []
+    for change in changes {
+      let (path, old) = (change.file.path, change.file.oldPath)
+      let chosen = change.hunks.filter { numbers.contains($0.number) }
+      if paths.contains(path) || (!chosen.isEmpty && chosen.count == change.hunks.count) {
+        if change.file.kind != .added, old != path || change.file.kind == .deleted { updates.append(.remove(old)) }
+        if change.file.kind != .deleted { updates.append(.copy(path, from: proposal)) }
+      } else if !chosen.isEmpty {
+        guard let before = try file(RepositoryPath(old), in: base),
+          let after = try file(RepositoryPath(path), in: proposal)
+        else { throw GitError(.notFound, "\(path) is not in both trees") }
+        let content = Self.content(of: before, with: chosen, of: after)
+        updates.append(.write(path, TreeFile(content, mode: before.mode)))
       }
     }
-    return paths.sorted()
+    return try makeTree(from: base, updates: updates)
+  }
+
+  /// A file's lines with those of some hunks in the place of their old ones.
+  private static func content(of before: TreeFile, with hunks: [FileChange.Hunk], of after: TreeFile) -> [UInt8] {
+    let (old, new) = (FileLines(before.content).lines, FileLines(after.content).lines)
+    var content: [UInt8] = []
+    var done = 0
+    for hunk in hunks {
+      content += old[done..<hunk.old.clamped(to: done..<old.count).lowerBound].joined()
+      content += new[hunk.new.clamped(to: 0..<new.count)].joined()
+      done = hunk.old.clamped(to: done..<old.count).upperBound
+    }
+    return content + old[done...].joined()
   }
 }

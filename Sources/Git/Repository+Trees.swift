@@ -3,17 +3,27 @@ import Glibc
 
 extension Repository {
   /// The entries of a tree with all its folders, by path; at most `limit`.
-  package func entries(of tree: ObjectID, limit: Int = 20_000) throws(GitError) -> [TreeEntry] {
+  ///
+  /// Sizes cost a look at each file, and are left out unless they are wanted.
+  ///
+  /// - Throws: `GitError.badPath` when folders stand so deep in each other that no file system would take them.
+  package func entries(
+    of tree: ObjectID, limit: Int = 20_000, withSizes: Bool = true
+  ) throws(GitError) -> [TreeEntry] {
     try unsafe withHandle { repository throws(GitError) in
       var entries: [TreeEntry] = []
-      try unsafe Self.collect(tree, under: "", in: repository, into: &entries, limit: limit)
+      try unsafe Self.collect(tree, under: "", in: repository, into: &entries, limit: limit, withSizes: withSizes)
       return entries
     }
   }
 
   private static func collect(
-    _ id: ObjectID, under folder: String, in repository: OpaquePointer, into entries: inout [TreeEntry], limit: Int
+    _ id: ObjectID, under folder: String, in repository: OpaquePointer, into entries: inout [TreeEntry], limit: Int,
+    withSizes: Bool
   ) throws(GitError) {
+    guard folder.utf8.count <= 4096 else {
+      throw GitError(.badPath, "the folder '\(folder.prefix(60))…' lies deeper than 4096 bytes of path")
+    }
     let tree = try unsafe lookUpTree(id, in: repository)
     for index in 0..<(unsafe git_tree_entrycount(tree.pointer)) where entries.count < limit {
       guard let entry = unsafe git_tree_entry_byindex(tree.pointer, index),
@@ -23,9 +33,12 @@ extension Repository {
       let mode = unsafe git_tree_entry_filemode(entry).rawValue
       let kind = kind(ofMode: mode)
       let id = ObjectID(raw)
-      let size = kind == .file ? try unsafe size(of: id, in: repository) : nil
+      let size = kind == .file && withSizes ? try unsafe size(of: id, in: repository) : nil
       entries.append(TreeEntry(path: path, kind: kind, mode: modeText(mode), id: id, size: size))
-      if kind == .directory { try unsafe collect(id, under: path + "/", in: repository, into: &entries, limit: limit) }
+      if kind == .directory {
+        try unsafe collect(
+          id, under: path + "/", in: repository, into: &entries, limit: limit, withSizes: withSizes)
+      }
     }
   }
 
@@ -96,6 +109,26 @@ extension Repository {
     try unsafe withHandle { repository throws(GitError) in try unsafe Self.file(path, in: tree, of: repository) }
   }
 
+  /// The text of a file; nil when no regular file stands at the path.
+  package func text(of path: String, in tree: ObjectID) throws(GitError) -> String? {
+    do { return try file(RepositoryPath(path), in: tree).map { String(decoding: $0.content, as: UTF8.self) } } catch {
+      guard error.code == .badPath else { throw error }
+      return nil
+    }
+  }
+
+  /// Whether a file that can be written, of so many bytes at most, stands at the top of a tree.
+  package func isFile(_ name: String, in tree: ObjectID, upTo limit: Int) throws(GitError) -> Bool {
+    try unsafe withHandle { repository throws(GitError) in
+      let tree = try unsafe Self.lookUpTree(tree, in: repository)
+      guard let entry = unsafe git_tree_entry_byname(tree.pointer, name),
+        TreeFile.Mode(rawValue: unsafe git_tree_entry_filemode(entry).rawValue) != nil,
+        let id = unsafe git_tree_entry_id(entry)?.pointee
+      else { return false }
+      return try unsafe Self.size(of: ObjectID(id), in: repository) <= limit
+    }
+  }
+
   private static func file(
     _ path: RepositoryPath, in treeID: ObjectID, of repository: OpaquePointer
   ) throws(GitError) -> TreeFile? {
@@ -131,54 +164,8 @@ extension Repository {
   package func makeTree(
     from base: ObjectID?, changes: [(path: RepositoryPath, file: TreeFile?)]
   ) throws(GitError) -> ObjectID {
-    try unsafe withHandle { repository throws(GitError) in
-      guard let base else { return try unsafe Self.makeTree(of: changes, in: repository) }
-      var entries: [git_tree_update] = unsafe []
-      var names: [UnsafeMutablePointer<CChar>?] = unsafe []
-      defer { for index in 0..<(unsafe names.count) { unsafe free(names[index]) } }
-      for (path, file) in changes {
-        let name = unsafe strdup(path.text)
-        unsafe names.append(name)
-        var update = unsafe git_tree_update(
-          action: GIT_TREE_UPDATE_REMOVE, id: git_oid(), filemode: GIT_FILEMODE_BLOB, path: UnsafePointer(name))
-        if let file {
-          unsafe update.action = GIT_TREE_UPDATE_UPSERT
-          unsafe update.filemode = git_filemode_t(rawValue: file.mode.rawValue)
-          try git("store \(path)") {
-            unsafe git_blob_create_from_buffer(&update.id, repository, file.content, file.content.count)
-          }
-        }
-        unsafe entries.append(update)
-      }
-      let tree = try unsafe Self.lookUpTree(base, in: repository)
-      var id = git_oid()
-      try git("make a tree") {
-        unsafe git_tree_create_updated(&id, repository, tree.pointer, entries.count, entries)
-      }
-      return ObjectID(id)
-    }
-  }
-
-  /// A tree of these files alone, by way of an index in memory.
-  private static func makeTree(
-    of files: [(path: RepositoryPath, file: TreeFile?)], in repository: OpaquePointer
-  ) throws(GitError) -> ObjectID {
-    let index = try unsafe GitHandle("make an index", free: git_index_free) { unsafe git_index_new(&$0) }
-    for (path, file) in files {
-      guard let file else { continue }
-      var entry = unsafe git_index_entry()
-      unsafe entry.mode = file.mode.rawValue
-      try git("store \(path)") {
-        unsafe git_blob_create_from_buffer(&entry.id, repository, file.content, file.content.count)
-      }
-      let name = unsafe strdup(path.text)
-      defer { unsafe free(name) }
-      unsafe entry.path = UnsafePointer(name)
-      try git("add \(path)") { unsafe git_index_add(index.pointer, &entry) }
-    }
-    var id = git_oid()
-    try git("make a tree") { unsafe git_index_write_tree_to(&id, index.pointer, repository) }
-    return ObjectID(id)
+    try makeTree(
+      from: base, updates: changes.map { path, file in file.map { .write(path.text, $0) } ?? .remove(path.text) })
   }
 
   /// The tree that a unified diff makes of another, without touching the work tree.

@@ -31,18 +31,20 @@ extension Repository {
 
   /// Finishes a checkout that was cut short on the way from one tree to the next.
   ///
-  /// Files that hold what either tree has, or are gone, are brought to the new tree; those that someone changed by hand
-  /// stay as they are.
+  /// Files that hold what either tree has, or the beginning of the new one, or are gone, are brought to the new tree;
+  /// those that someone changed by hand stay as they are.
   package func finishCheckout(from old: ObjectID, to new: ObjectID) throws {
     var stale: [String] = []
     for file in try diff(from: old, to: new).files {
       for name in Set([file.oldPath, file.path]) {
         let known = try [old, new].map { try self.file(try RepositoryPath(name), in: $0)?.content }
         let present = Self.contents(of: path + "/" + name)
-        if known.contains(present) || present == nil { stale.append(name) }
+        // A file that was being written just then holds the beginning of the new one.
+        let isCut = present.map { known.last??.starts(with: $0) == true } ?? true
+        if known.contains(present) || isCut { stale.append(name) }
       }
     }
-    try forceCheckout(of: stale)
+    try forceCheckout(of: stale, from: old)
   }
 
   /// The bytes of a file on the disk; nil when it is not there.
@@ -59,41 +61,60 @@ extension Repository {
     }
   }
 
-  private func forceCheckout(of paths: [String]) throws(GitError) {
+  /// Brings files and their entries in the index to the head's tree.
+  ///
+  /// Seen from `old`: a file that holds the new content already has an old entry in the index, which a look from the
+  /// new tree would pass over.
+  private func forceCheckout(of paths: [String], from old: ObjectID) throws(GitError) {
     guard !paths.isEmpty else { return }
     try unsafe withHandle { repository throws(GitError) in
+      let baseline = try unsafe Self.lookUpTree(old, in: repository)
       var options = unsafe git_checkout_options()
       unsafe git_checkout_options_init(&options, UInt32(GIT_CHECKOUT_OPTIONS_VERSION))
       unsafe options.checkout_strategy =
-        GIT_CHECKOUT_FORCE.rawValue | GIT_CHECKOUT_REMOVE_UNTRACKED.rawValue
-        | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH.rawValue
-      var names = unsafe paths.map { unsafe strdup($0) }
-      defer { for index in 0..<(unsafe names.count) { unsafe free(names[index]) } }
-      let count = unsafe names.count
-      let status = unsafe names.withUnsafeMutableBufferPointer { buffer -> Int32 in
-        unsafe options.paths = git_strarray(strings: buffer.baseAddress, count: count)
-        return unsafe git_checkout_head(repository, &options)
-      }
-      try git("check out the work tree") { status }
+        GIT_CHECKOUT_FORCE.rawValue | GIT_CHECKOUT_RECREATE_MISSING.rawValue
+        | GIT_CHECKOUT_REMOVE_UNTRACKED.rawValue | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH.rawValue
+      unsafe options.baseline = baseline.pointer
+      try unsafe Self.checkOutHead(of: repository, &options, paths)
     }
   }
 
-  /// Brings the work tree and the index to a commit's tree, after the branch has moved there from `previous`.
+  /// Brings the work tree and the index to the head's tree, after the branch has moved there from `previous`.
   ///
-  /// Files that someone changed by hand are left as they are: git shows them as modified.
-  package func followHead(from previous: ObjectID?) throws(GitError) {
+  /// Only the files that differ between the two are looked at. Those that someone changed by hand are left as they are:
+  /// git shows them as modified.
+  package func followHead(from previous: ObjectID?, to tree: ObjectID? = nil) throws(GitError) {
+    var names: [String] = []
+    if let previous, let tree {
+      names = Array(Set(try changedPaths(from: previous, to: tree)))
+      guard !names.isEmpty else { return }
+    }
     try unsafe withHandle { repository throws(GitError) in
       var options = unsafe git_checkout_options()
       unsafe git_checkout_options_init(&options, UInt32(GIT_CHECKOUT_OPTIONS_VERSION))
       unsafe options.checkout_strategy =
         GIT_CHECKOUT_SAFE.rawValue | GIT_CHECKOUT_RECREATE_MISSING.rawValue | GIT_CHECKOUT_ALLOW_CONFLICTS.rawValue
+        | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH.rawValue
       guard let previous else {
         try git("check out the work tree") { unsafe git_checkout_head(repository, &options) }
         return
       }
       let baseline = try unsafe Self.lookUpTree(previous, in: repository)
       unsafe options.baseline = baseline.pointer
-      try git("check out the work tree") { unsafe git_checkout_head(repository, &options) }
+      try unsafe Self.checkOutHead(of: repository, &options, names)
     }
+  }
+
+  private static func checkOutHead(
+    of repository: OpaquePointer, _ options: inout git_checkout_options, _ paths: [String]
+  ) throws(GitError) {
+    var names = unsafe paths.map { unsafe strdup($0) }
+    defer { for index in 0..<(unsafe names.count) { unsafe free(names[index]) } }
+    let count = unsafe names.count
+    let status = unsafe names.withUnsafeMutableBufferPointer { buffer -> Int32 in
+      unsafe options.paths = git_strarray(strings: buffer.baseAddress, count: count)
+      return unsafe git_checkout_head(repository, &options)
+    }
+    try git("check out the work tree") { status }
   }
 }

@@ -1,4 +1,5 @@
 import CGit2
+import Glibc
 package import Platform
 
 /// One git repository with a work tree, through libgit2, on a thread that may wait.
@@ -22,6 +23,9 @@ package actor Repository {
     GitLibrary.start()
   }
 
+  /// How long what libgit2 does takes, in all repositories.
+  package static let times = Histogram()
+
   /// Closes the files that libgit2 keeps open, before the folder is moved or removed.
   package func close() { handle = nil }
 
@@ -33,9 +37,33 @@ package actor Repository {
       handle = try unsafe GitHandle("open the repository at \(path)", free: git_repository_free) {
         unsafe git_repository_open_ext(&$0, path, GIT_REPOSITORY_OPEN_NO_SEARCH.rawValue, nil)
       }
+      try checkPlace()
     }
     guard let pointer = unsafe handle?.pointer else { throw GitError(.failed, "the repository is closed") }
-    return try unsafe body(pointer)
+    return try Self.times.time { () throws(GitError) -> T in try unsafe body(pointer) }
+  }
+}
+
+extension Repository {
+  /// Refuses a repository whose settings lead elsewhere: a program on a terminal can write them (core.worktree,
+  /// commondir, alternates), and must not reach what is not its project's by us.
+  private func checkPlace() throws(GitError) {
+    guard let pointer = unsafe handle?.pointer else { return }
+    let workTree = unsafe git_repository_workdir(pointer).map { unsafe String(cString: $0) }
+    let common = unsafe git_repository_commondir(pointer).map { unsafe String(cString: $0) }
+    guard Self.isSame(workTree, path), Self.isSame(common, path + "/.git"),
+      unsafe access(path + "/.git/objects/info/alternates", F_OK) != 0
+    else {
+      handle = nil
+      throw GitError(.failed, "the repository at \(path) must hold itself, and its settings lead elsewhere")
+    }
+  }
+
+  /// Whether two paths lead to the same folder, the second not by a link.
+  private static func isSame(_ one: String?, _ other: String) -> Bool {
+    var (first, second) = (stat(), stat())
+    guard let one, unsafe stat(one, &first) == 0, unsafe lstat(other, &second) == 0 else { return false }
+    return first.st_ino == second.st_ino && first.st_dev == second.st_dev
   }
 }
 

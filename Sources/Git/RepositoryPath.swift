@@ -11,7 +11,9 @@ package struct RepositoryPath: Hashable, Sendable, CustomStringConvertible {
   /// - Throws: `GitError.badPath` that says which rule it breaks.
   package init(_ text: String) throws(GitError) {
     func refuse(_ rule: String) -> GitError {
-      GitError(.badPath, "the path '\(text.prefix(200))' \(rule)")
+      // Whoever reads the message must not be fooled by what stands in the path.
+      let shown = text.unicodeScalars.prefix(200).map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : String($0) }
+      return GitError(.badPath, "the path '\(shown.joined())' \(rule)")
     }
     guard !text.isEmpty, text.utf8.count <= 1024 else { throw refuse("must have 1 to 1024 bytes") }
     guard !text.hasPrefix("/") else { throw refuse("must be relative to the repository") }

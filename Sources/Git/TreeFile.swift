@@ -34,6 +34,6 @@ package struct TreeEntry: Hashable, Sendable {
   package let mode: String
   /// The object's name.
   package let id: ObjectID
-  /// Bytes of a file; nil for anything else.
+  /// Bytes of a file; nil for anything else, or when it was not asked for.
   package let size: Int?
 }

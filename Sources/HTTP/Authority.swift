@@ -16,6 +16,24 @@ enum Authority {
     return end == nil ? isName(host) : isAddress(host.dropFirst().dropLast())
   }
 
+  /// Whether it is letters, digits, dots and hyphens with at most a port behind, as nearly every authority is: that is
+  /// seen at once, and anything else must be looked at with care.
+  static func isUsual(_ text: String) -> Bool {
+    var isPort = false
+    var count = 0
+    for byte in text.utf8 {
+      if isPort {
+        guard ByteClasses.isDigit(byte) else { return false }
+      } else if byte == UInt8(ascii: ":") {
+        isPort = true
+      } else {
+        guard ByteClasses.isUnreserved(byte) else { return false }
+        count += 1
+      }
+    }
+    return count > 0
+  }
+
   /// A registered name or an IPv4 address: unreserved characters, sub-delimiters and percent-encoded bytes.
   private static func isName(_ host: ArraySlice<UInt8>) -> Bool {
     var index = host.startIndex

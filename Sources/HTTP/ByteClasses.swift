@@ -1,14 +1,13 @@
 /// The character classes of RFC 9110 section 5.6 as predicates over bytes.
 enum ByteClasses {
-  /// For each byte: 0 when it may not stand in a token (section 5.6.2), otherwise the byte in lower case.
-  static let token: [UInt8] = (0...255).map { (value: Int) -> UInt8 in
-    let byte = UInt8(value)
-    switch byte {
-    case UInt8(ascii: "A")...UInt8(ascii: "Z"): return byte | 0x20
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): return byte
-    default: return "!#$%&'*+-.^_`|~".utf8.contains(byte) ? byte : 0
-    }
+  /// Whether a byte may stand in a token (section 5.6.2): a bit for each of the ASCII characters.
+  static func isToken(_ byte: UInt8) -> Bool {
+    let bits: UInt64 = byte < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
+    return byte < 128 && bits >> UInt64(byte & 63) & 1 != 0
   }
+
+  /// Whether a byte is a space or a tab.
+  static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
   /// Whether a byte may stand in a field value: visible, obs-text, space or tab (section 5.5).
   static func isFieldValue(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7F || byte == 0x09 }
@@ -29,6 +28,11 @@ enum ByteClasses {
 
   /// Whether a byte is a decimal digit.
   static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
+
+  /// The byte with A to Z in lower case.
+  static func lowercase(_ byte: UInt8) -> UInt8 {
+    byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+  }
 
   /// The value of a hexadecimal digit, or nil.
   static func hexadecimal(_ byte: UInt8) -> Int? {

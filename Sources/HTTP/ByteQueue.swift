@@ -1,3 +1,5 @@
+import Glibc
+
 /// Bytes in the order in which they came: appended at the end, consumed at the front.
 ///
 /// Consumed room is reused, so that a connection that keeps up never grows its buffer.
@@ -22,21 +24,34 @@ package struct ByteQueue: Sendable {
     storage[start + offsets.lowerBound..<start + offsets.upperBound]
   }
 
-  /// The offset of the first such byte at or after `offset`, or nil.
+  /// Lends the bytes at these offsets from the front.
+  func withBytes<Result, Failure: Error>(
+    _ offsets: Range<Int>, _ body: (Span<UInt8>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(storage.span.extracting(start + offsets.lowerBound..<start + offsets.upperBound))
+  }
+
+  /// The offset of the first such byte at or after `offset`, or nil (memchr(3)).
   package func firstOffset(of byte: UInt8, from offset: Int) -> Int? {
-    let span = storage.span
-    var index = start + offset
-    while index < span.count {
-      if span[index] == byte { return index - start }
-      index += 1
+    unsafe storage.withUnsafeBytes { bytes in
+      let from = start + offset
+      guard from < bytes.count, let base = bytes.baseAddress,
+        let found = unsafe memchr(base + from, Int32(byte), bytes.count - from)
+      else { return nil }
+      return unsafe UnsafeRawPointer(found) - base - start
     }
-    return nil
   }
 
   /// Puts bytes at the end.
   package mutating func append(_ bytes: some Collection<UInt8>) {
     compact()
     storage.append(contentsOf: bytes)
+  }
+
+  /// Puts bytes at the end; what is generic is not made for them beyond this target.
+  package mutating func append(_ bytes: UnsafeRawBufferPointer) {
+    compact()
+    unsafe storage.append(contentsOf: bytes)
   }
 
   /// Drops bytes from the front.

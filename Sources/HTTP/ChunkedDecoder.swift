@@ -52,7 +52,7 @@ struct ChunkedDecoder: Sendable {
           state = .done
           return .end
         }
-        _ = try RequestHeadParser.field(line, at: position - line.count - 2)
+        _ = try RequestHeadParser.field(line.span, at: position - line.count - 2)
         state = .trailers(count: count + line.count + 2)
       case .done:
         return .end

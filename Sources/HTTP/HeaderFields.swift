@@ -34,10 +34,19 @@ package struct HeaderFields: Sendable, Hashable {
   /// The values of all fields of that name, in order.
   package func values(of name: String) -> [String] { fields.lazy.filter { $0.name == name }.map(\.value) }
 
-  /// The members of a comma-separated list field over all its lines (RFC 9110 section 5.6.1), in lower case.
+  /// The members of a comma-separated list field over all its lines (RFC 9110 section 5.6.1), with A to Z in lower case.
+  ///
+  /// Byte by byte: by Unicode's rules a Kelvin sign would become a `k`, and `chun\u{212A}ed` a coding that nobody in
+  /// front of this server took it for.
   package func tokens(of name: String) -> [String] {
-    values(of: name).flatMap { $0.split(separator: ",") }.map(\.withoutOuterSpace).filter { !$0.isEmpty }
-      .map { $0.lowercased() }
+    var tokens: [String] = []
+    for field in fields where field.name == name {
+      for member in field.value.utf8.split(separator: UInt8(ascii: ",")) {
+        let token = String(decoding: member.map(ByteClasses.lowercase), as: UTF8.self)[...].withoutOuterSpace
+        if !token.isEmpty { tokens.append(String(token)) }
+      }
+    }
+    return tokens
   }
 
   /// Puts a field at the end; the name must be in lower case.

@@ -24,11 +24,11 @@ struct RequestHeadParser: Sendable {
       let start = lineStart
       try checkSize(of: end - start, through: end + 1)
       lineStart = end + 1
-      let line = queue[start..<end]
-      guard line.last == UInt8(ascii: "\r") else {
+      guard end > start, queue[end - 1] == UInt8(ascii: "\r") else {
         throw HTTPParseError(.badField, "a line must end with CR LF, found a bare LF", at: end)
       }
-      if try take(line.dropLast(), at: start) {
+      let isLast = try queue.withBytes(start..<end - 1) { line throws(HTTPParseError) in try take(line, at: start) }
+      if isLast {
         queue.consume(lineStart)
         defer { self = RequestHeadParser(limits: limits) }
         return try finish()
@@ -57,12 +57,8 @@ struct RequestHeadParser: Sendable {
   }
 
   /// Takes one line without its end; true when it was the empty line after the fields.
-  private mutating func take(_ line: ArraySlice<UInt8>, at offset: Int) throws(HTTPParseError) -> Bool {
-    if let bare = line.firstIndex(of: UInt8(ascii: "\r")) {
-      throw HTTPParseError(
-        .badField, "a CR must be followed by LF, found another byte", at: offset + bare - line.startIndex)
-    }
-    if head == nil {
+  private mutating func take(_ line: Span<UInt8>, at offset: Int) throws(HTTPParseError) -> Bool {
+    guard head != nil else {
       if line.isEmpty {
         guard offset < 8 else {
           throw HTTPParseError(.badRequestLine, "wanted a request line, found only empty lines", at: offset)
@@ -82,76 +78,82 @@ struct RequestHeadParser: Sendable {
     return false
   }
 
-  /// One field line, also of trailers.
-  static func field(_ line: ArraySlice<UInt8>, at offset: Int) throws(HTTPParseError) -> (name: String, value: String) {
-    func error(_ message: String, _ index: Int) -> HTTPParseError {
-      HTTPParseError(.badField, message, at: offset + index - line.startIndex)
+  /// One field line, also of trailers: each byte of it is looked at once and copied once.
+  static func field(_ line: Span<UInt8>, at offset: Int) throws(HTTPParseError) -> (name: String, value: String) {
+    var colon = 0
+    while colon < line.count, ByteClasses.isToken(line[colon]) { colon += 1 }
+    guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
+      throw badName(line, colon, at: offset)
     }
-    if line.first == UInt8(ascii: " ") || line.first == UInt8(ascii: "\t") {
-      throw error("a field line must not be folded", line.startIndex)
+    var start = colon + 1
+    while start < line.count, ByteClasses.isBlank(line[start]) { start += 1 }
+    var end = line.count
+    while end > start, ByteClasses.isBlank(line[end - 1]) { end -= 1 }
+    for index in start..<end where !ByteClasses.isFieldValue(line[index]) {
+      throw HTTPParseError(.badField, "a field value must not hold control characters", at: offset + index)
     }
-    guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > line.startIndex else {
-      throw error("a field line must be 'name: value'", line.startIndex)
+    let name = unsafe String(unsafeUninitializedCapacity: colon) { buffer in
+      for index in 0..<colon { unsafe buffer[index] = ByteClasses.lowercase(line[index]) }
+      return colon
     }
-    var isToken = true
-    let name = unsafe String(unsafeUninitializedCapacity: colon - line.startIndex) { buffer in
-      for index in line.startIndex..<colon {
-        let lower = ByteClasses.token[Int(line[index])]
-        if lower == 0 { isToken = false }
-        unsafe buffer[index - line.startIndex] = lower
-      }
-      return colon - line.startIndex
+    return (name, line.extracting(start..<end).text)
+  }
+
+  /// What is wrong with a line whose name ends at a byte that is no colon.
+  private static func badName(_ line: Span<UInt8>, _ end: Int, at offset: Int) -> HTTPParseError {
+    if let first = line.isEmpty ? nil : line[0], ByteClasses.isBlank(first) {
+      return HTTPParseError(.badField, "a field line must not be folded", at: offset)
     }
-    guard isToken else { throw error("a field name must be a token", line.startIndex) }
-    var value = line[(colon + 1)...]
-    while let byte = value.first, byte == 0x20 || byte == 0x09 { value.removeFirst() }
-    while let byte = value.last, byte == 0x20 || byte == 0x09 { value.removeLast() }
-    if let bad = value.firstIndex(where: { !ByteClasses.isFieldValue($0) }) {
-      throw error("a field value must not hold control characters", bad)
+    guard end > 0, end < line.count else {
+      return HTTPParseError(.badField, "a field line must be 'name: value'", at: offset)
     }
-    return (name, String(decoding: value, as: UTF8.self))
+    return HTTPParseError(.badField, "a field name must be a token, and a colon follow it", at: offset + end)
   }
 }
 
 extension RequestHeadParser {
   /// `method SP request-target SP HTTP-version` (RFC 9112 section 3).
-  private mutating func requestLine(_ line: ArraySlice<UInt8>, at offset: Int) throws(HTTPParseError) -> RequestHead {
-    guard let first = line.firstIndex(of: 0x20), let last = line.lastIndex(of: 0x20), first < last else {
+  private mutating func requestLine(_ line: Span<UInt8>, at offset: Int) throws(HTTPParseError) -> RequestHead {
+    if let bare = line.firstIndex(of: UInt8(ascii: "\r")) {
+      throw HTTPParseError(.badField, "a CR must be followed by LF, found another byte", at: offset + bare)
+    }
+    var last = line.count - 1
+    while last > 0, line[last] != 0x20 { last -= 1 }
+    guard let first = line.firstIndex(of: 0x20), first < last else {
       throw HTTPParseError(.badRequestLine, "the request line must be 'METHOD TARGET HTTP/1.1'", at: offset)
     }
-    let method = try Self.method(line[..<first], at: offset)
-    let target = line[(first + 1)..<last]
-    let version = line[(last + 1)...]
-    if let bad = target.firstIndex(where: { !ByteClasses.isTarget($0) }) {
+    let method = try Self.method(line.extracting(0..<first), at: offset)
+    for index in first + 1..<last where !ByteClasses.isTarget(line[index]) {
       throw HTTPParseError(
-        .badTarget, "the request target must be visible ASCII without spaces", at: offset + bad - line.startIndex)
+        .badTarget, "the request target must be visible ASCII without spaces", at: offset + index)
     }
-    let versionOffset = offset + last + 1 - line.startIndex
-    let minorVersion = try Self.minorVersion(version, at: versionOffset)
-    let (path, query) = try split(target, method: method, at: offset + first + 1 - line.startIndex)
+    let minorVersion = try Self.minorVersion(line.extracting(last + 1..<line.count), at: offset + last + 1)
+    let (path, query) = try split(line.extracting(first + 1..<last), method: method, at: offset + first + 1)
     var head = RequestHead(
       method: method, path: path, query: query, minorVersion: minorVersion, fields: HeaderFields(), framing: .none)
     head.fields.reserveCapacity(8)
     return head
   }
 
-  private static func method(_ token: ArraySlice<UInt8>, at offset: Int) throws(HTTPParseError) -> HTTPRequest.Method {
-    if token.elementsEqual("GET".utf8) { return .get }
-    if token.elementsEqual("POST".utf8) { return .post }
-    guard token.allSatisfy({ ByteClasses.token[Int($0)] != 0 }),
-      let method = HTTPRequest.Method(String(decoding: token, as: UTF8.self))
-    else { throw HTTPParseError(.badRequestLine, "the method must be a token", at: offset) }
+  private static func method(_ token: Span<UInt8>, at offset: Int) throws(HTTPParseError) -> HTTPRequest.Method {
+    if token.isEqual(to: "GET") { return .get }
+    if token.isEqual(to: "POST") { return .post }
+    for index in 0..<token.count where !ByteClasses.isToken(token[index]) {
+      throw HTTPParseError(.badRequestLine, "the method must be a token", at: offset + index)
+    }
+    guard let method = HTTPRequest.Method(token.text) else {
+      throw HTTPParseError(.badRequestLine, "the method must be a token", at: offset)
+    }
     return method
   }
 
-  private static func minorVersion(_ text: ArraySlice<UInt8>, at offset: Int) throws(HTTPParseError) -> Int {
-    if text.elementsEqual("HTTP/1.1".utf8) { return 1 }
-    if text.elementsEqual("HTTP/1.0".utf8) { return 0 }
-    let bytes = Array(text)
-    guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), ByteClasses.isDigit(bytes[5]),
-      bytes[6] == UInt8(ascii: "."), ByteClasses.isDigit(bytes[7])
+  private static func minorVersion(_ text: Span<UInt8>, at offset: Int) throws(HTTPParseError) -> Int {
+    if text.isEqual(to: "HTTP/1.1") { return 1 }
+    if text.isEqual(to: "HTTP/1.0") { return 0 }
+    guard text.count == 8, text.extracting(0..<5).isEqual(to: "HTTP/"), ByteClasses.isDigit(text[5]),
+      text[6] == UInt8(ascii: "."), ByteClasses.isDigit(text[7])
     else { throw HTTPParseError(.badVersion, "the version must be 'HTTP/1.1'", at: offset) }
-    guard bytes[5] == UInt8(ascii: "1") else {
+    guard text[5] == UInt8(ascii: "1") else {
       throw HTTPParseError(.unsupportedVersion, "only HTTP/1.1 and HTTP/1.0 are spoken here", at: offset)
     }
     return 1
@@ -159,66 +161,64 @@ extension RequestHeadParser {
 
   /// The path and query of a target in one of its four forms (RFC 9112 section 3.2).
   private mutating func split(
-    _ target: ArraySlice<UInt8>, method: HTTPRequest.Method, at offset: Int
+    _ target: Span<UInt8>, method: HTTPRequest.Method, at offset: Int
   ) throws(HTTPParseError) -> (path: String, query: String?) {
-    var rest = target
-    if target.first != UInt8(ascii: "/") {
-      if target.elementsEqual("*".utf8), method == .options { return ("*", nil) }
-      if method == .connect, Authority.isValid(target, emptyHost: false) {
-        return (String(decoding: target, as: UTF8.self), nil)
-      }
-      rest = try absoluteForm(target, at: offset)
+    var start = 0
+    if target.isEmpty || target[0] != UInt8(ascii: "/") {
+      if method == .options, target.isEqual(to: "*") { return ("*", nil) }
+      if method == .connect, Authority.isValid(target.copy, emptyHost: false) { return (target.text, nil) }
+      start = try absoluteForm(target, at: offset)
     }
-    guard !rest.contains(UInt8(ascii: "#")) else {
+    guard target.firstIndex(of: UInt8(ascii: "#")) == nil else {
       throw HTTPParseError(.badTarget, "the request target must not hold a fragment", at: offset)
     }
-    guard let mark = rest.firstIndex(of: UInt8(ascii: "?")) else {
-      return (rest.isEmpty ? "/" : String(decoding: rest, as: UTF8.self), nil)
-    }
-    let path = rest[..<mark]
-    return (
-      path.isEmpty ? "/" : String(decoding: path, as: UTF8.self), String(decoding: rest[(mark + 1)...], as: UTF8.self)
-    )
+    let rest = target.extracting(start..<target.count)
+    guard let mark = rest.firstIndex(of: UInt8(ascii: "?")) else { return (rest.isEmpty ? "/" : rest.text, nil) }
+    let path = rest.extracting(0..<mark)
+    return (path.isEmpty ? "/" : path.text, rest.extracting(mark + 1..<rest.count).text)
   }
 }
 
 extension RequestHeadParser {
-  /// Takes the authority off an absolute-form target and returns the rest.
-  private mutating func absoluteForm(
-    _ target: ArraySlice<UInt8>, at offset: Int
-  ) throws(HTTPParseError) -> ArraySlice<UInt8> {
+  /// Takes the authority off an absolute-form target and returns where the rest begins.
+  private mutating func absoluteForm(_ target: Span<UInt8>, at offset: Int) throws(HTTPParseError) -> Int {
+    let bytes = target.copy
     // A target of https is none of ours: what came over plain TCP cannot be trusted as if it had been secured
     // (RFC 9110 section 7.4).
-    guard String(decoding: target.prefix(7), as: UTF8.self).lowercased() == "http://" else {
+    guard bytes.prefix(7).map(ByteClasses.lowercase).elementsEqual("http://".utf8) else {
       throw HTTPParseError(
         .badTarget, "the request target must be a path that starts with '/', or begin with http://", at: offset)
     }
-    let rest = target.dropFirst(7)
+    let rest = bytes.dropFirst(7)
     let end = rest.firstIndex { "/?#".utf8.contains($0) } ?? rest.endIndex
     guard Authority.isValid(rest[..<end], emptyHost: false) else {
       throw HTTPParseError(.badTarget, "the request target must name a host with an optional port", at: offset + 7)
     }
     authority = String(decoding: rest[..<end], as: UTF8.self)
-    return rest[end...]
+    return end
   }
 
   /// Checks what only the whole head can tell: `Host` (RFC 9112 section 3.2) and the body's length (section 6).
   private func finish() throws(HTTPParseError) -> RequestHead {
     guard var head else { throw HTTPParseError(.badRequestLine, "wanted a request line, found none", at: 0) }
-    let hosts = head.fields.values(of: "host")
-    guard hosts.count == 1 || head.minorVersion == 0 && hosts.isEmpty else {
-      throw HTTPParseError(.badHost, "a request must have one Host field, found \(hosts.count)", at: blockStart)
+    var hosts = 0
+    var hasBody = false
+    for field in head.fields.fields {
+      if field.name == "host" {
+        hosts += 1
+        guard Authority.isUsual(field.value) || Authority.isValid(field.value.utf8, emptyHost: true) else {
+          throw HTTPParseError(.badHost, "the Host field must be a host with an optional port", at: blockStart)
+        }
+      }
+      hasBody = hasBody || field.name == "content-length" || field.name == "transfer-encoding"
     }
-    guard hosts.allSatisfy({ Self.isUsual($0) || Authority.isValid($0.utf8, emptyHost: true) }) else {
-      throw HTTPParseError(.badHost, "the Host field must be a host with an optional port", at: blockStart)
+    guard hosts == 1 || head.minorVersion == 0 && hosts == 0 else {
+      throw HTTPParseError(.badHost, "a request must have one Host field, found \(hosts)", at: blockStart)
     }
     if let authority { head.fields["host"] = authority }
-    head.framing = try framing(of: head)
+    if hasBody { head.framing = try framing(of: head) }
     return head
   }
-
-  /// The `Host` of most requests here, which need not be taken apart each time.
-  private static func isUsual(_ host: String) -> Bool { host == "127.0.0.1" || host == "localhost" }
 
   private func framing(of head: RequestHead) throws(HTTPParseError) -> RequestHead.BodyFraming {
     let lengths = head.fields.values(of: "content-length")

@@ -7,8 +7,12 @@ package enum ResponseEncoder {
   /// Names and values are the server's own or were checked before: a CR or LF in a value is written as a space, so that
   /// no value can start a new line.
   package static func head(status: HTTPResponse.Status, fields: HeaderFields, into bytes: inout [UInt8]) {
-    bytes.append(
-      contentsOf: statusLines[status.code] ?? Array("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n".utf8))
+    let line = status.code < statusLines.count ? statusLines[status.code] : []
+    if line.isEmpty {
+      bytes.append("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n")
+    } else {
+      bytes.append(contentsOf: line)
+    }
     for field in fields.fields { self.field(field.name, field.value, into: &bytes) }
   }
 
@@ -20,14 +24,20 @@ package enum ResponseEncoder {
 
   /// Writes one field line.
   package static func field(_ name: String, _ value: String, into bytes: inout [UInt8]) {
-    bytes.append(contentsOf: name.utf8)
+    bytes.append(name)
     bytes.append(UInt8(ascii: ":"))
     bytes.append(UInt8(ascii: " "))
     let start = bytes.count
-    bytes.append(contentsOf: value.utf8)
+    bytes.append(value)
     for index in start..<bytes.count where !ByteClasses.isFieldValue(bytes[index]) { bytes[index] = 0x20 }
-    bytes.append(UInt8(ascii: "\r"))
-    bytes.append(UInt8(ascii: "\n"))
+    endHead(into: &bytes)
+  }
+
+  /// Writes the field that tells the length of a body.
+  package static func contentLength(_ count: Int, into bytes: inout [UInt8]) {
+    bytes.append("content-length: ")
+    bytes.append(decimal: count)
+    endHead(into: &bytes)
   }
 
   /// Writes `100 Continue`.
@@ -38,21 +48,42 @@ package enum ResponseEncoder {
   /// Writes one chunk; an empty one is left out, since it would end the body.
   package static func chunk(_ data: [UInt8], into bytes: inout [UInt8]) {
     guard !data.isEmpty else { return }
-    bytes.append(contentsOf: String(data.count, radix: 16).utf8)
-    bytes.append(contentsOf: [13, 10])
+    bytes.append(String(data.count, radix: 16))
+    endHead(into: &bytes)
     bytes.append(contentsOf: data)
-    bytes.append(contentsOf: [13, 10])
+    endHead(into: &bytes)
   }
 
   /// Writes the chunk that ends a body, without trailers.
   package static func lastChunk(into bytes: inout [UInt8]) { bytes.append(contentsOf: "0\r\n\r\n".utf8) }
 
-  private static let statusLines: [Int: [UInt8]] = {
+  /// The status lines that are written often, each at the index of its code; the others are empty.
+  private static let statusLines: [[UInt8]] = {
     let statuses: [HTTPResponse.Status] = [
       .ok, .created, .accepted, .noContent, .partialContent, .notModified, .badRequest, .forbidden, .notFound,
       .methodNotAllowed, .conflict, .unprocessableContent, .internalServerError,
     ]
-    return Dictionary(
-      uniqueKeysWithValues: statuses.map { ($0.code, Array("HTTP/1.1 \($0.code) \($0.reasonPhrase)\r\n".utf8)) })
+    var lines = [[UInt8]](repeating: [], count: 600)
+    for status in statuses { lines[status.code] = Array("HTTP/1.1 \(status.code) \(status.reasonPhrase)\r\n".utf8) }
+    return lines
   }()
+}
+
+extension [UInt8] {
+  /// Puts the UTF-8 of a text at the end, in one copy.
+  package mutating func append(_ text: String) {
+    var text = text
+    text.withUTF8 { unsafe append(contentsOf: $0) }
+  }
+
+  /// Puts the decimal digits of a number that is not negative at the end.
+  package mutating func append(decimal number: Int) {
+    let start = count
+    var rest = number
+    repeat {
+      append(UInt8(ascii: "0") + UInt8(rest % 10))
+      rest /= 10
+    } while rest > 0
+    self[start...].reverse()
+  }
 }

@@ -35,7 +35,10 @@ package struct JSONWriter: Sendable {
   }
 
   /// Writes text that is JSON already.
-  package mutating func raw(_ text: String) { bytes.append(contentsOf: text.utf8) }
+  package mutating func raw(_ text: String) {
+    var text = text
+    text.withUTF8 { unsafe bytes.append(contentsOf: $0) }
+  }
 
   /// Writes a string with its quotes; escapes what RFC 8259 section 7 requires.
   package mutating func write(_ text: String) {

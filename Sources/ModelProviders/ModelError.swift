@@ -14,8 +14,18 @@ package struct ModelError: Error, Sendable, Hashable, CustomStringConvertible {
     case failed
     /// It did not answer in time.
     case timedOut
+    /// It will not answer what it is asked.
+    case declined
+    /// What it is asked has more tokens than it can read.
+    case contextTooLong
+    /// There is no key for it.
+    case notConfigured
     /// The replay has no cassette for the request.
     case unknownRequest
+    /// A budget does not reach for the call.
+    case budgetExhausted
+    /// The model has no price, so that no budget can be kept.
+    case unpriced
   }
 
   /// The kind.

@@ -16,34 +16,6 @@ package enum ModelEvent: Sendable, Hashable {
   case retrying(reason: String, delay: Duration)
 }
 
-/// Tokens that a response used.
-package struct TokenUsage: Sendable, Hashable {
-  /// Read, those from a cache included.
-  package var input = 0
-  /// Read from a cache.
-  package var cached = 0
-  /// Written, reasoning included.
-  package var output = 0
-  /// Of reasoning.
-  package var reasoning = 0
-
-  /// Read and written.
-  package var total: Int { input + output }
-
-  /// No tokens.
-  package init() {}
-
-  /// The sum of two usages.
-  package static func + (left: TokenUsage, right: TokenUsage) -> TokenUsage {
-    var sum = left
-    sum.input += right.input
-    sum.cached += right.cached
-    sum.output += right.output
-    sum.reasoning += right.reasoning
-    return sum
-  }
-}
-
 /// A complete answer of a model.
 package struct ModelResponse: Sendable, Hashable {
   /// A call of a function.
@@ -104,6 +76,6 @@ package protocol ModelProvider: Sendable {
   ///
   /// - Throws: `ModelError`, or what `onEvent` throws. Cancelling the task ends the request at once.
   func respond(
-    to request: ModelRequest, onEvent: @Sendable (ModelEvent) async throws -> Void
+    to request: ModelRequest, onEvent: @escaping @Sendable (ModelEvent) async throws -> Void
   ) async throws -> ModelResponse
 }

@@ -6,50 +6,47 @@ import JSON
 ///                                                          \-> response.failed, response.incomplete, error
 ///
 /// Event types that are not known are passed over, as the API's own clients do.
-struct ResponsesStreamDecoder: Sendable {
-  private var names: [String: String] = [:]
+package struct ResponsesStreamDecoder: StreamDecoder {
   private var items: [JSONValue] = []
 
   /// The final `response` object, once it has come.
-  private(set) var response: JSONValue?
+  private var response: JSONValue?
+
+  /// A decoder at the start of a stream.
+  package init() {}
 
   /// Takes one event.
-  ///
-  /// - Throws: `ModelError` when the model failed or the event is not what the API promises.
-  mutating func receive(_ event: ServerSentEvent) throws(ModelError) -> ModelEvent? {
-    guard event.data != "[DONE]" else { return nil }
-    let value: JSONValue
-    do { value = try JSONParser.parse(event.data) } catch {
-      throw ModelError(.malformed, "the model's stream holds broken JSON: \(error)", isRetryable: true)
-    }
+  package mutating func receive(_ event: ServerSentEvent) throws(ModelError) -> [ModelEvent] {
+    guard event.data != "[DONE]" else { return [] }
+    let value = try Self.value(of: event)
     let itemID = value["item_id"]?.string ?? ""
     let delta = value["delta"]?.string ?? ""
     switch value["type"]?.string ?? event.name {
     case "response.output_text.delta", "response.refusal.delta":
-      return .textDelta(itemID: itemID, text: delta)
+      return [.textDelta(itemID: itemID, text: delta)]
     case "response.reasoning_summary_text.delta", "response.reasoning_text.delta":
-      return .reasoningDelta(itemID: itemID, text: delta)
+      return [.reasoningDelta(itemID: itemID, text: delta)]
     case "response.function_call_arguments.delta":
-      return .argumentsDelta(itemID: itemID, text: delta)
+      return [.argumentsDelta(itemID: itemID, text: delta)]
     case "response.output_item.added":
-      guard let item = value["item"], item["type"]?.string == "function_call" else { return nil }
-      return .toolCallStarted(itemID: item["id"]?.string ?? "", name: item["name"]?.string ?? "")
+      guard let item = value["item"], item["type"]?.string == "function_call" else { return [] }
+      return [.toolCallStarted(itemID: item["id"]?.string ?? "", name: item["name"]?.string ?? "")]
     case "response.output_item.done":
-      guard let item = value["item"], item.object != nil else { return nil }
+      guard let item = value["item"], item.object != nil else { return [] }
       items.append(item)
-      return .itemCompleted(item)
+      return [.itemCompleted(item)]
     case "response.completed":
       try complete(value)
     case "response.failed", "response.incomplete", "error":
       throw Self.failure(value)
     default: break
     }
-    return nil
+    return []
   }
 
   private mutating func complete(_ value: JSONValue) throws(ModelError) {
     guard var object = value["response"]?.object else {
-      throw ModelError(.malformed, "the model's last event has no response", isRetryable: true)
+      throw Self.malformed("last event has no response")
     }
     // Some compatible servers leave the output of the last event empty.
     if object["output"]?.array?.isEmpty != false, !items.isEmpty { object["output"] = .array(items) }
@@ -57,14 +54,16 @@ struct ResponsesStreamDecoder: Sendable {
   }
 
   /// The error of a failed, incomplete or refused response.
-  static func failure(_ value: JSONValue) -> ModelError {
+  private static func failure(_ value: JSONValue) -> ModelError {
     let response = value["response"] ?? value
-    let error = response["error"] ?? value["error"] ?? value
-    let code = error["code"]?.string ?? ""
     if let reason = response["incomplete_details"]?["reason"]?.string {
-      return ModelError(.failed, "the model stopped before the end of its answer: \(reason)", isRetryable: false)
+      guard reason == "content_filter" else { return stopped(reason) }
+      return ModelError(.declined, "the model declined to answer: \(reason)", isRetryable: false)
     }
+    let error = [response["error"], value["error"]].compactMap { $0 }.first { $0.object != nil } ?? value
+    let code = error["code"]?.string ?? ""
     let message = error["message"]?.string ?? "no reason was given"
+    if let error = StreamingClient.contextTooLong(message, code: code) { return error }
     let isRetryable = ["server_error", "rate_limit_exceeded", "overloaded_error"].contains(code)
     return ModelError(.failed, "the model failed: \(message.prefix(500))", isRetryable: isRetryable)
   }
@@ -77,22 +76,14 @@ struct ResponsesStreamDecoder: Sendable {
       && item["arguments"]?.string != nil
   }
 
-  /// A response object as the provider-neutral answer.
-  static func answer(from response: JSONValue, latency: Duration) throws(ModelError) -> ModelResponse {
-    guard let items = response["output"]?.array else {
-      throw ModelError(.malformed, "the model's response has no output", isRetryable: true)
-    }
-    if let status = response["status"]?.string, status != "completed" { throw failure(["response": response]) }
-    guard items.allSatisfy(isWellFormed) else {
-      throw ModelError(.malformed, "the model's response has an item that is none", isRetryable: true)
-    }
-    var usage = TokenUsage()
-    usage.input = response["usage"]?["input_tokens"]?.integer ?? 0
-    usage.cached = response["usage"]?["input_tokens_details"]?["cached_tokens"]?.integer ?? 0
-    usage.output = response["usage"]?["output_tokens"]?.integer ?? 0
-    usage.reasoning = response["usage"]?["output_tokens_details"]?["reasoning_tokens"]?.integer ?? 0
+  /// The answer, at the end of the stream.
+  package func answer(latency: Duration) throws(ModelError) -> ModelResponse {
+    guard let response else { throw Self.cutOff }
+    guard let items = response["output"]?.array else { throw Self.malformed("response has no output") }
+    if let status = response["status"]?.string, status != "completed" { throw Self.failure(["response": response]) }
+    guard items.allSatisfy(Self.isWellFormed) else { throw Self.malformed("response has an item that is none") }
     return ModelResponse(
-      id: response["id"]?.string ?? "", model: response["model"]?.string ?? "", items: items, usage: usage,
-      raw: response.encodedText, latency: latency)
+      id: response["id"]?.string ?? "", model: response["model"]?.string ?? "", items: items,
+      usage: .openAI(response["usage"]), raw: response.encodedText, latency: latency)
   }
 }

@@ -9,15 +9,34 @@ package struct RetryPolicy: Sendable {
   package var firstDelay: Duration = .milliseconds(500)
   /// The longest pause, also when the provider asks for more.
   package var longestDelay: Duration = .seconds(60)
-  /// From the first sending to the end of the last answer.
+  /// From the first sending to the end of the last answer, pauses included.
   package var deadline: Duration = .seconds(600)
 
   /// A policy with the default pauses.
   package init(attempts: Int = 3) { self.attempts = attempts }
 
-  /// Runs `attempt` until it succeeds, fails for good, or has been tried often enough.
+  /// Runs `attempt` until it succeeds, fails for good, has been tried often enough, or the deadline comes.
   func run(
-    onEvent: @Sendable (ModelEvent) async throws -> Void, _ attempt: @Sendable () async throws -> ModelResponse
+    onEvent: @escaping @Sendable (ModelEvent) async throws -> Void,
+    _ attempt: @escaping @Sendable () async throws -> ModelResponse
+  ) async throws -> ModelResponse {
+    try await withThrowingTaskGroup(of: ModelResponse.self) { group in
+      group.addTask { try await repeated(onEvent, attempt) }
+      group.addTask {
+        try await Task.sleep(for: deadline)
+        throw ModelError(
+          .timedOut,
+          "the model gave no whole answer within \(deadline / .seconds(1)) s, and is not waited for any more",
+          isRetryable: false)
+      }
+      defer { group.cancelAll() }
+      guard let response = try await group.next() else { throw CancellationError() }
+      return response
+    }
+  }
+
+  private func repeated(
+    _ onEvent: @Sendable (ModelEvent) async throws -> Void, _ attempt: @Sendable () async throws -> ModelResponse
   ) async throws -> ModelResponse {
     let end = ContinuousClock.now.advanced(by: deadline)
     var tried = 0
@@ -34,9 +53,10 @@ package struct RetryPolicy: Sendable {
     }
   }
 
-  private func delay(after tried: Int, _ error: ModelError) -> Duration {
+  /// The pause after so many tries.
+  func delay(after tried: Int, _ error: ModelError) -> Duration {
     if let asked = error.retryAfter, asked <= longestDelay { return asked }
-    let delay = firstDelay * (1 << (tried - 1))
+    let delay = firstDelay * (1 << min(tried - 1, 16))
     return min(delay, longestDelay) * Double.random(in: 0.75...1)
   }
 

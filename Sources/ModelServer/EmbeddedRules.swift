@@ -1,5 +1,6 @@
 import Git
 import JSON
+import ModelProviders
 
 /// The rules by which the embedded provider answers. Deterministic, and honest about what they are:
 ///
@@ -11,33 +12,57 @@ import JSON
 /// - a question: tells which agents there are.
 /// - anything else: tells what it can do.
 ///
+/// Without code to change it talks, and "call NAME" calls that function, with the least arguments that its schema allows;
+/// so does a request that demands a call. A form of the answer that is not the evaluator's is filled in the same way.
+///
 /// As evaluator it approves what applies and compiles, which was checked before it was asked.
 enum EmbeddedRules {
-  /// The answer to the body of a Responses request.
-  static func answer(to body: JSONValue) -> ResponsesAnswer.Output {
-    let input = body["input"] ?? nil
-    let items = input.array ?? [["role": "user", "content": input]]
-    let texts = items.filter { $0["role"]?.string == "user" }.map(text)
+  /// The answer to a question.
+  static func answer(to question: EmbeddedQuestion) -> EmbeddedAnswer {
+    let items = question.items
+    let texts = items.filter { $0["role"]?.string == "user" }.map(Conversation.text)
     let last = texts.last ?? ""
-    if body["text"]?["format"]?["type"]?.string == "json_schema" { return evaluate(last) }
-    let names = (body["tools"]?.array ?? []).compactMap { $0["name"]?.string }
-    guard names.contains("submit_patch") else {
-      return .text("I am the embedded provider: rules, not a language model. You said: \(last.prefix(200))")
+    if let tool = question.demanded, tool.name != "submit_patch" { return call(tool) }
+    if let schema = question.schema {
+      let isVerdict = ["approved", "commit_message"].contains { schema["properties"]?[$0] != nil }
+      return isVerdict ? evaluate(last) : .text(SchemaExample.of(schema).encodedText)
+    }
+    guard question.tools.contains(where: { $0.name == "submit_patch" }) else {
+      return talk(items, last, question.tools)
     }
     // A repeated attempt follows its request: the files stand in the last text that has any.
-    let question = texts.last { $0.contains("User request: ") } ?? last
-    let (files, request) = split(question)
-    let earlier = texts.filter { $0 != question }
+    let request = texts.last { $0.contains("User request: ") } ?? last
+    let (files, words) = split(request)
+    var earlier = texts.filter { $0 != request }
+    // In a conversation about one agent that one is "it" until another is spoken of.
+    if let subject = request.prefixMatch(of: /This conversation is about the agent '(.+?)(?: Agent)?':/) {
+      earlier.insert("Create a \(subject.1) agent", at: 0)
+    }
     let proposals = items.filter { $0["type"]?.string == "function_call" && $0["name"]?.string == "submit_patch" }
       .compactMap { ($0["arguments"]?.string).flatMap { try? JSONParser.parse($0) }?["patch"]?.string }
-    return propose(request, files: files, earlier: earlier, proposals: proposals)
+    return propose(words, files: files, earlier: earlier, proposals: proposals)
   }
 
-  private static func text(of item: JSONValue) -> String {
-    item["content"]?.string ?? (item["content"]?.array ?? []).compactMap { $0["text"]?.string }.joined(separator: "\n")
+  /// The answer to somebody who has no code to change: words, or a call of a function that they name.
+  private static func talk(_ items: [JSONValue], _ last: String, _ tools: [EmbeddedQuestion.Tool]) -> EmbeddedAnswer {
+    if let output = items.last, output["type"]?.string == "function_call_output" {
+      return .text("The function answered: \(Conversation.text(of: output).prefix(200))")
+    }
+    let named = last.firstMatch(of: /(?i)\bcall\s+(\w+)/).flatMap { match in
+      tools.first { $0.name == match.1 }
+    }
+    if let named { return call(named) }
+    return .text("I am the embedded provider: rules, not a language model. You said: \(last.prefix(200))")
   }
 
-  private static func evaluate(_ question: String) -> ResponsesAnswer.Output {
+  private static func call(_ tool: EmbeddedQuestion.Tool) -> EmbeddedAnswer {
+    .call(name: tool.name, arguments: SchemaExample.of(tool.parameters).encodedText)
+  }
+
+  private static func evaluate(_ question: String) -> EmbeddedAnswer {
+    if let message = question.firstMatch(of: /(?s)\nCommit message: (.*?)\n\nWish: (.*?)\n\nPatch:\n/) {
+      return .text(refine(String(message.1), wish: String(message.2)).encodedText)
+    }
     let description =
       question.split(separator: "\n").first { $0.hasPrefix("Description: ") }?.dropFirst("Description: ".count)
       ?? "Change"
@@ -48,6 +73,21 @@ enum EmbeddedRules {
       "commit_message": .string(String(description)),
     ]
     return .text(verdict.encodedText)
+  }
+
+  /// A commit message by the rules of git: a first line that begins with a capital letter, has at most 72 characters
+  /// and no full stop; what was wished stands in the body.
+  private static func refine(_ message: String, wish: String) -> JSONValue {
+    var lines = message.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+    var subject = (lines.isEmpty ? "" : lines.removeFirst()).trimmingQuotes
+    while subject.hasSuffix(".") { subject.removeLast() }
+    if subject.isEmpty { subject = "Change the project" }
+    subject = subject.prefix(1).uppercased() + subject.dropFirst()
+    let body = lines.joined(separator: "\n") + (wish == "make it better" ? "" : "\n\n" + wish)
+    return [
+      "commit_message": .string((subject.prefix(72) + body).trimmingPrefix("\n").description),
+      "reasoning": "The first line follows the rules of git. (The embedded provider is rules, not a language model.)",
+    ]
   }
 
   /// The files and the request of a question in the form of `PromptText`.
@@ -62,11 +102,15 @@ enum EmbeddedRules {
         request = [line.dropFirst("User request: ".count)] + lines[(index + 1)...]
         break
       }
-      if line.hasPrefix("File: "), index + 1 < lines.count, lines[index + 1].hasPrefix("```") {
+      if line.hasPrefix("File: ") || line.hasPrefix("Definition: "), index + 1 < lines.count,
+        lines[index + 1].hasPrefix("```")
+      {
         let fence = lines[index + 1].prefix { $0 == "`" }
         let end = lines[(index + 2)...].firstIndex { $0 == fence } ?? lines.endIndex
         let body = lines[(index + 2)..<end]
-        files.append((String(line.dropFirst("File: ".count)), body.map { $0 + "\n" }.joined()))
+        if line.hasPrefix("File: ") {
+          files.append((String(line.dropFirst("File: ".count)), body.map { $0 + "\n" }.joined()))
+        }
         index = end
       }
       index += 1
@@ -76,7 +120,7 @@ enum EmbeddedRules {
 
   private static func propose(
     _ request: String, files: [(path: String, text: String)], earlier: [String], proposals: [String]
-  ) -> ResponsesAnswer.Output {
+  ) -> EmbeddedAnswer {
     let file = files.first { $0.text.contains("Agent(") } ?? files.first ?? ("agents.py", "")
     var source = AgentSource(file.text)
     var names = source.agents.map(\.name)
@@ -109,7 +153,7 @@ enum EmbeddedRules {
         """
         I am the embedded provider: rules, not a language model. I can create an agent ("create a triage agent"), \
         rename one, change its instructions, make it speak a language, and say which agents there are. Set \
-        OPENAI_API_KEY for more.
+        OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY for more.
         """)
     }
     let old = files.isEmpty ? nil : file.text

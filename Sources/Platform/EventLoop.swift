@@ -24,6 +24,11 @@ package final class EventLoop: SerialExecutor, Sendable {
   private let epoll: Int32
   private let wakeup: Int32
   private let loopTaskExecutor = LoopTaskExecutor()
+  /// Tells the loops of the process apart.
+  package let number = nextNumber.wrappingAdd(1, ordering: .relaxed).oldValue
+  private static let nextNumber = Atomic(0)
+  /// How long each turn took, from the return of epoll_wait to its next call: what arrives meanwhile waits.
+  package let turns = Histogram()
   // Not checked by the compiler: touched only by the loop's own thread, see `checkIsolated`.
   private nonisolated(unsafe) var local = EventLoopState()
 
@@ -134,6 +139,7 @@ package final class EventLoop: SerialExecutor, Sendable {
     thread.store(cplatform_thread_id(), ordering: .relaxed)
     let executor = loopTaskExecutor
     var events = unsafe [epoll_event](repeating: epoll_event(), count: 256)
+    var begun = MonotonicClock.nanoseconds
     while true {
       let isStopping = shared.withLock { shared -> Bool in
         unsafe local.jobs.append(contentsOf: shared.jobs)
@@ -146,7 +152,9 @@ package final class EventLoop: SerialExecutor, Sendable {
       for job in batch { run(job, as: executor) }
       unsafe local.recycle(batch)
       if unsafe isStopping && local.jobs.isEmpty { return }
+      turns.observe(nanoseconds: MonotonicClock.nanoseconds - begun)
       let count = unsafe epoll_wait(epoll, &events, Int32(events.count), local.waitTimeout)
+      begun = MonotonicClock.nanoseconds
       for index in 0..<max(0, Int(count)) { unsafe handle(events[index]) }
       for handler in unsafe local.handlersDue() { handler.tick(ContinuousClock.now) }
     }

@@ -32,6 +32,15 @@ extension OwnedDescriptor {
     return (ends[0], ends[1])
   }
 
+  /// Opens a file below a folder for reading, where no part of its path below the folder is a link (openat2(2)).
+  ///
+  /// - Throws: `SystemError`.
+  package static func open(_ path: String, below folder: String) throws(SystemError) -> OwnedDescriptor {
+    let number = unsafe cplatform_open_beneath(folder, path)
+    guard number >= 0 else { throw .last("open \(path)") }
+    return OwnedDescriptor(number)
+  }
+
   /// Makes reads and writes return at once, with `EAGAIN` when they would wait.
   package borrowing func setNonBlocking() {
     let flags = fcntl(number, F_GETFL)

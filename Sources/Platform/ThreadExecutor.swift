@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 import Synchronization
 
@@ -15,14 +16,19 @@ import Synchronization
   // Not checked by the compiler: a POSIX semaphore is made for use by many threads.
   private nonisolated(unsafe) let semaphore: UnsafeMutablePointer<sem_t>
 
-  /// Starts the thread.
+  /// Starts the thread; with a folder it can write files only below that, where the system has Landlock.
+  ///
+  /// What belongs to a program that nobody trusts may hold links that lead elsewhere.
   ///
   /// - Throws: `SystemError` when the system has no threads left.
-  package init(name: String) throws(SystemError) {
+  package init(name: String, writingBelow folder: String? = nil) throws(SystemError) {
     unsafe semaphore = .allocate(capacity: 1)
     unsafe semaphore.initialize(to: sem_t())
     guard unsafe sem_init(semaphore, 0, 0) == 0 else { throw .last("make a semaphore") }
-    try startThread(named: name) { self.run() }
+    try startThread(named: name) {
+      if let folder { _ = unsafe cplatform_confine_writes(folder) }
+      self.run()
+    }
   }
 
   deinit {

@@ -105,17 +105,37 @@ package actor PythonHelper {
   private func ask(_ question: JSONValue) async throws -> JSONValue? {
     let layout = try await installation.resolve()
     // From here on nothing is awaited, so that no other question comes in between.
-    let child = try child?.take() ?? start(layout)
+    if let child = child?.take() {
+      switch exchange(question, with: child) {
+      case .answer(let answer): return answer
+      case .hung: return nil
+      // What has answered before may have died of something else than this question.
+      case .died: break
+      }
+    }
+    guard case .answer(let answer) = exchange(question, with: try start(layout)) else { return nil }
+    return answer
+  }
+
+  private enum Exchange {
+    case answer(JSONValue)
+    case died
+    case hung
+  }
+
+  /// Asks a child, which is kept when it answers, and otherwise ended by its end of life.
+  private func exchange(_ question: JSONValue, with child: consuming ChildProcess) -> Exchange {
+    self.child = nil
     do {
       let line = try child.exchange(question.encodedBytes, timeout: timeout, limit: 8 << 20)
       let answer = try JSONParser.parse(line)
-      guard answer["id"] == question["id"] else { return nil }
+      guard answer["id"] == question["id"] else { return .died }
       self.child = Handoff(child)
-      return answer
+      return .answer(answer)
+    } catch let error as SandboxError where error.code == .timedOut {
+      return .hung
     } catch {
-      // The child is ended by its end of life; the next question starts another.
-      self.child = nil
-      return nil
+      return .died
     }
   }
 

@@ -12,6 +12,7 @@ package final class Sandbox: Sendable {
   private let requirement: SandboxRequirement
   private let loop: EventLoop
   private let starter: Starter
+  private let remover: Remover
   private let state = Mutex(State())
 
   private struct State {
@@ -31,18 +32,38 @@ package final class Sandbox: Sendable {
     func start(_ policy: SandboxPolicy, features: SandboxFeatures) throws -> StartedSandbox {
       try StartedSandbox(policy, features: features)
     }
+
+    func start(_ policy: SandboxPolicy, size: TerminalSize, features: SandboxFeatures) throws -> SandboxTerminal {
+      try SandboxTerminal(policy, size: size, features: features)
+    }
+  }
+
+  /// Removing what one has left may take seconds, in which others are to start and to end.
+  private actor Remover {
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+    private nonisolated let executor: ThreadExecutor
+
+    init() throws(SystemError) { executor = try ThreadExecutor(name: "remover") }
+
+    deinit { executor.stop() }
+
+    func remove(_ folder: String) { StartedSandbox.remove(folder) }
   }
 
   /// A sandbox with these features, which were probed, and no other; with less than `requirement` nothing is run.
   ///
   /// - Throws: `SystemError` when the system has no threads left.
   package init(features: SandboxFeatures, requirement: SandboxRequirement = .rlimits) throws(SystemError) {
+    // Without one of them its /proc would be that of the host, or show nothing.
+    let isAlone = features.isSuperset(of: [.privateRoot, .processNamespace])
+    let features = isAlone ? features : features.subtracting(.ownProc)
     missing = .all.subtracting(features)
     // A user namespace counts its own processes, and joining a control group waits for all processors.
     self.features = features.contains(.userNamespace) ? features.subtracting(.processGroup) : features
     self.requirement = requirement
     loop = try EventLoop(name: "children")
     starter = try Starter()
+    remover = try Remover()
   }
 
   deinit { loop.stop() }
@@ -60,11 +81,7 @@ package final class Sandbox: Sendable {
   private func start(
     _ policy: SandboxPolicy, observer: @escaping @Sendable (SandboxRun.Stream, [UInt8]) -> Void
   ) async throws -> SandboxRun {
-    guard isSufficient else {
-      let lacking = requirement.features.subtracting(features).names.joined(separator: ", ")
-      throw SandboxError(
-        .notStarted, "SANDBOX_REQUIRE wants \(requirement.rawValue), and this machine does not have: \(lacking)")
-    }
+    try checkRequirement()
     let started = try await starter.start(policy, features: features)
     let run = await SandboxRun(started, policy: policy, loop: loop, observer: observer)
     let isStopping = state.withLock { state in
@@ -73,6 +90,21 @@ package final class Sandbox: Sendable {
     }
     if isStopping { run.end() }
     return run
+  }
+
+  private func checkRequirement() throws(SandboxError) {
+    guard !isSufficient else { return }
+    let lacking = requirement.features.subtracting(features).names.joined(separator: ", ")
+    throw SandboxError(
+      .notStarted, "SANDBOX_REQUIRE wants \(requirement.rawValue), and this machine does not have: \(lacking)")
+  }
+
+  /// Starts a program on a terminal of its own; its owner sees to its end.
+  ///
+  /// - Throws: `SandboxError`.
+  package func startTerminal(_ policy: SandboxPolicy, size: TerminalSize) async throws -> SandboxTerminal {
+    try checkRequirement()
+    return try await starter.start(policy, size: size, features: features)
   }
 
   /// Ends what runs, and everything that is started later.
@@ -95,10 +127,12 @@ package final class Sandbox: Sendable {
   ) async throws -> SandboxResult {
     let run = try await start(policy, observer: observer)
     defer { state.withLock { $0.runs[ObjectIdentifier(run)] = nil } }
-    return await withTaskCancellationHandler {
+    let result = await withTaskCancellationHandler {
       await run.result
     } onCancel: {
       run.end()
     }
+    if let folder = run.folder { await remover.remove(folder) }
+    return result
   }
 }

@@ -71,6 +71,8 @@ package struct SandboxPolicy: Sendable {
   package var dropsErrors = false
   /// Whether it has the host's network.
   package var hasNetwork = false
+  /// Whether it stays the daemon's user where there is no private root that shows it the daemon's files as its own.
+  package var readsOwnFiles = false
 
   /// A program with the bounds of a test.
   package init(_ path: String, _ arguments: [String]) {

@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import Platform
+import Synchronization
 
 /// A program that runs in its sandbox: its output as it comes, and how it ends.
 package actor SandboxRun {
@@ -17,7 +18,9 @@ package actor SandboxRun {
   package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
   private nonisolated let loop: EventLoop
   private nonisolated let child: cplatform_sandboxed
-  private let folder: String?
+  private nonisolated let isOver = Mutex(false)
+  /// The work folder on the host, which whoever has the result removes.
+  nonisolated let folder: String?
   private let observer: @Sendable (Stream, [UInt8]) -> Void
   private let kept: Int
   private let begun: ContinuousClock.Instant
@@ -75,8 +78,9 @@ package actor SandboxRun {
     let watch = Watch(descriptor, stream, of: self)
     watches.append(watch)
     do { try loop.register(descriptor, watch) } catch {
-      // Without a place in epoll its end would never be seen.
+      // Without a place in epoll nothing more would be seen of it: it is ended, and its end waited for.
       end()
+      if stream == nil { finish() }
     }
   }
 
@@ -113,8 +117,8 @@ package actor SandboxRun {
     watches = []
     var child = child
     var how = cplatform_sandbox_result()
+    isOver.withLock { $0 = true }
     _ = unsafe cplatform_sandbox_finish(&child, &how)
-    if let folder { StartedSandbox.remove(folder) }
     var result = SandboxResult(how, features: SandboxFeatures(rawValue: child.features))
     if isFlooded {
       result.isKilledByLimit = true
@@ -135,14 +139,20 @@ package actor SandboxRun {
   /// How it ended; waits for it.
   package var result: SandboxResult {
     get async {
-      if let finished { return finished }
-      return await withCheckedContinuation { waiters.append($0) }
+      await withCheckedContinuation { continuation in
+        // Looked at in here: a task that prefers another executor is queued anew before this is called.
+        if let finished { continuation.resume(returning: finished) } else { waiters.append(continuation) }
+      }
     }
   }
 
   /// Ends all of it now; the result comes soon.
   package nonisolated func end() {
-    var child = child
-    _ = unsafe cplatform_sandbox_end(&child)
+    isOver.withLock { isOver in
+      // Its descriptors may be somebody else's by then.
+      guard !isOver else { return }
+      var child = child
+      _ = unsafe cplatform_sandbox_end(&child)
+    }
   }
 }

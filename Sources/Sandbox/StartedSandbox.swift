@@ -36,7 +36,8 @@ struct StartedSandbox: Sendable {
     do {
       var policy = policy
       policy.workFolder = policy.workFolder ?? folder
-      child = try Self.spawn(policy, features, (theirInput.number, theirOutput.number, theirErrors.number))
+      child = try Self.spawn(
+        policy, features, isTemporary: folder != nil, (theirInput.number, theirOutput.number, theirErrors.number))
     } catch {
       if let folder { Self.remove(folder) }
       throw error
@@ -49,8 +50,10 @@ struct StartedSandbox: Sendable {
     self.errors = errors.release()
   }
 
-  private static func spawn(
-    _ policy: SandboxPolicy, _ features: SandboxFeatures, _ stdio: (Int32, Int32, Int32)
+  /// Executes a program on these streams, or on a terminal of its own.
+  static func spawn(
+    _ policy: SandboxPolicy, _ features: SandboxFeatures, isTemporary: Bool = false, _ stdio: (Int32, Int32, Int32),
+    terminal: TerminalSize? = nil
   ) throws(SandboxError) -> cplatform_sandboxed {
     let arena = CArena()
     let files = unsafe policy.files.map { file in
@@ -68,9 +71,11 @@ struct StartedSandbox: Sendable {
       // So that a program which asks for too much is refused it, and can say so, before all of it is ended.
       cplatform_limit(resource: Int32(RLIMIT_DATA.rawValue), value: UInt64(policy.memoryBytes)),
       cplatform_limit(resource: Int32(RLIMIT_NOFILE.rawValue), value: UInt64(policy.descriptors)),
+      // Its tables of pages, which the supervisor sees only when it looks, stay below half a gigabyte.
+      cplatform_limit(resource: Int32(RLIMIT_AS.rawValue), value: 240 << 30),
     ]
     var how = unsafe cplatform_sandbox()
-    unsafe how.features = features.rawValue
+    unsafe how.features = used(policy, features).rawValue
     unsafe how.path = UnsafePointer(arena.string(policy.path))
     unsafe how.argv = UnsafePointer(arena.strings([policy.path] + policy.arguments))
     unsafe how.envp = UnsafePointer(arena.strings(environment(policy)))
@@ -79,11 +84,16 @@ struct StartedSandbox: Sendable {
     unsafe how.work_bytes = UInt64(policy.workBytes)
     unsafe how.work_files = UInt64(policy.workFiles)
     if let folder = policy.workFolder { unsafe how.work_folder = UnsafePointer(arena.string(folder)) }
+    unsafe how.work_is_temporary = isTemporary ? 1 : 0
     unsafe how.memory_bytes = UInt64(policy.memoryBytes)
     unsafe how.processes = UInt32(policy.processes)
     if let time = policy.processorTime { unsafe how.cpu_seconds = UInt32(clamping: max(1, time.components.seconds)) }
     if let wall = policy.wallTime { unsafe how.wall_milliseconds = UInt32(clamping: max(1, wall.milliseconds)) }
     unsafe how.network = policy.hasNetwork ? 1 : 0
+    if let terminal {
+      unsafe how.terminal = 1
+      unsafe (how.columns, how.rows) = (terminal.columns, terminal.rows)
+    }
     var child = cplatform_sandboxed()
     var step: Int32 = 0
     let code = unsafe files.withUnsafeBufferPointer { files in
@@ -103,16 +113,27 @@ struct StartedSandbox: Sendable {
     return child
   }
 
+  /// The features without those that the policy cannot use.
+  private static func used(_ policy: SandboxPolicy, _ features: SandboxFeatures) -> SandboxFeatures {
+    var features = features
+    if policy.hasNetwork { features.remove(.networkNamespace) }
+    if policy.readsOwnFiles, !features.contains(.privateRoot) { features.remove(.unprivilegedUser) }
+    return features
+  }
+
   /// A folder of its own on the host for a program that has no private root.
   private static func workFolder(
     for policy: SandboxPolicy, _ features: SandboxFeatures
   ) throws(SandboxError) -> String? {
     guard !features.contains(.privateRoot), policy.workFolder == nil else { return nil }
-    var template = Array("/tmp/vibegrapher-work-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&template) != nil else {
-      throw SandboxError(.notStarted, SystemError.last("make a work folder in /tmp").description)
+    var path = [CChar](repeating: 0, count: 4096)
+    let code = unsafe cplatform_make_temporary_folder(&path)
+    guard code == 0 else {
+      let reason = unsafe strerror(code).map { unsafe String(cString: $0).lowercased() } ?? "error \(code)"
+      throw SandboxError(
+        .notStarted, "cannot make a work folder in /tmp, /var/tmp or /dev/shm: \(reason); set TMPDIR to a folder")
     }
-    return String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   /// Removes a work folder of the host with all that was left in it.

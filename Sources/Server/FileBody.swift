@@ -25,13 +25,12 @@ package final class FileBody: Sendable {
     self.modified = modified
   }
 
-  /// Opens a regular file; call it where blocking is allowed.
+  /// Opens a regular file below a folder, to which no link leads; call it where blocking is allowed.
   ///
   /// - Throws: `SystemError` when there is no such file, or it is something else than a file.
-  package static func open(_ path: String) throws(SystemError) -> FileBody {
-    let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-    guard descriptor >= 0 else { throw .last("open \(path)") }
-    let handle = Handle(OwnedDescriptor(descriptor))
+  package static func open(_ path: String, below folder: String) throws(SystemError) -> FileBody {
+    let handle = Handle(try OwnedDescriptor.open(path, below: folder))
+    let descriptor = handle.descriptor
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else { throw .last("look at \(path)") }
     guard status.st_mode & S_IFMT == S_IFREG else { throw SystemError(code: EINVAL, operation: "send \(path)") }

@@ -11,22 +11,29 @@ extension HTTPConnection {
     case upgrade(WebSocketUpgrade)
 
     init(isKeepAlive: Bool) { self = isKeepAlive ? .keepAlive : .close }
+
+    var isKeepAlive: Bool { if case .keepAlive = self { true } else { false } }
   }
 
-  /// Handles one request and writes its answer.
-  func respond(to head: RequestHead) async throws -> Continuation {
-    let declaredLength: Int? = if case .length(let count) = head.framing { count } else { nil }
-    let body = RequestBody(connection: head.framing == .none ? nil : self, declaredLength: declaredLength)
-    let request = Request(head: head, body: body, id: handler.requestID(for: head), address: address)
-    let begun: ContinuousClock.Instant? = handler.observer == nil ? nil : .now
-    let sentBefore = channel.sentBytes + outbound.count
-    let response = try await handler.respond(to: request)
-    defer { if let begun { observe(request, response, since: begun, sentBefore: sentBefore) } }
-    let isKeepAlive = head.isKeepAlive && !isDraining && leavesShortBody()
+  /// How many bytes were handed to the system or wait for it.
+  var handedOver: Int { channel.sentBytes + outbound.count }
+
+  /// Tells the server's observer of an answer; without one there is no `begun`.
+  func observe(
+    _ request: Request, _ response: Response, since begun: ContinuousClock.Instant?, sentBefore: Int
+  ) {
+    guard let begun else { return }
+    handler.observer?(
+      Exchange(
+        head: request.head, id: request.id, address: address, status: response.status.code,
+        bytes: handedOver - sentBefore, duration: ContinuousClock.now - begun))
+  }
+
+  /// Sends an answer whose body is not at hand.
+  func send(_ response: Response, to head: RequestHead, isKeepAlive: Bool) async throws -> Continuation {
     switch response.body {
     case .empty, .bytes:
       append(response, isKeepAlive: isKeepAlive, isHead: head.method == .head, minorVersion: head.minorVersion)
-      if outbound.count >= 64 * 1024 { try await flush() }
       return Continuation(isKeepAlive: isKeepAlive)
     case .file(let file):
       try await send(file, in: response, to: head, isKeepAlive: isKeepAlive)
@@ -41,19 +48,10 @@ extension HTTPConnection {
     }
   }
 
-  private func observe(
-    _ request: Request, _ response: Response, since begun: ContinuousClock.Instant, sentBefore: Int
-  ) {
-    handler.observer?(
-      Exchange(
-        head: request.head, id: request.id, address: address, status: response.status.code,
-        bytes: channel.sentBytes + outbound.count - sentBefore, duration: ContinuousClock.now - begun))
-  }
-
   /// Sends a file behind the head, without its bytes coming through here.
   private func send(_ file: FileBody, in response: Response, to head: RequestHead, isKeepAlive: Bool) async throws {
     ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
-    ResponseEncoder.field("content-length", "\(file.range.count)", into: &outbound)
+    ResponseEncoder.contentLength(file.range.count, into: &outbound)
     appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code)
     try await flush()
     guard head.method == .get else { return }
@@ -68,16 +66,16 @@ extension HTTPConnection {
     let status = response.status.code
     ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
     if status >= 200, status != 204, status != 304 {
-      ResponseEncoder.field("content-length", "\(body.count)", into: &outbound)
+      ResponseEncoder.contentLength(body.count, into: &outbound)
     }
     appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: minorVersion, status: status)
     if !isHead { outbound.append(contentsOf: body) }
   }
 
   private func appendConnectionFields(isKeepAlive: Bool, minorVersion: Int, status: Int) {
-    outbound.append(contentsOf: "date: ".utf8)
+    outbound.append("date: ")
     outbound.append(contentsOf: loop.httpDate)
-    outbound.append(contentsOf: "\r\nserver: vibegrapher\r\n".utf8)
+    outbound.append("\r\nserver: vibegrapher\r\n")
     if status != 101, !isKeepAlive {
       ResponseEncoder.field("connection", "close", into: &outbound)
     } else if status != 101, minorVersion == 0 {
@@ -113,27 +111,62 @@ extension HTTPConnection {
   ) async throws {
     hasAnswerBegun = true
     isStreaming = true
-    defer { isStreaming = false }
+    handler.meter?.streams.add()
+    defer {
+      isStreaming = false
+      handler.meter?.streams.add(-1)
+    }
+    bodyProgress = .waiting
+    let id = requestID
     try await withThrowingTaskGroup(of: Bool.self) { group in
       group.addTask { [self] in
-        try await self.write(body, isChunked: isChunked)
+        try await RequestContext.$id.withValue(id) { try await self.write(body, isChunked: isChunked) }
         return true
       }
       group.addTask { [self] in
-        try await self.watchForEnd()
+        try await self.watchBehindBody()
         return false
       }
+      // Also when the body fails: the watcher would wait for the client, and the client for the end.
+      defer {
+        group.cancelAll()
+        channel.interruptRead()
+      }
       let isFinished = try await group.next() ?? false
-      group.cancelAll()
-      channel.interruptRead()
-      guard isFinished else { throw ConnectionError.endOfInput }
+      guard isFinished || bodyProgress == .ended else { throw ConnectionError.endOfInput }
     }
   }
 
   private func write(
     _ body: @Sendable (ResponseWriter) async throws -> Void, isChunked: Bool
   ) async throws {
+    bodyProgress = .begun
     try await body(ResponseWriter(connection: self, isChunked: isChunked))
+    bodyProgress = .ended
+  }
+
+  /// Watches once the body has begun: a client that closes its side behind the request still gets what is at hand.
+  private func watchBehindBody() async throws {
+    while bodyProgress == .waiting, !Task.isCancelled { await loop.yield() }
+    try await watchForEnd()
+  }
+
+  /// Runs some work before an answer, and cancels it when the client goes away; a stop of the server lets it go on.
+  func whileOpen<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T {
+    guard !isDraining else { return try await work() }
+    return try await withThrowingTaskGroup(of: T?.self) { group in
+      group.addTask { try await work() }
+      group.addTask { [self] in
+        try await self.watchForEnd()
+        return nil
+      }
+      defer {
+        group.cancelAll()
+        channel.interruptRead()
+      }
+      guard let result = try await group.next() ?? nil else { throw ConnectionError.endOfInput }
+      return result
+    }
   }
 
   /// Returns when the client closes; what it sends meanwhile waits its turn, up to a bound.
@@ -151,7 +184,7 @@ extension HTTPConnection {
   /// Writes a part of a streamed body and waits until the client has room for it.
   func write(_ data: [UInt8], isChunked: Bool) async throws {
     if isChunked { ResponseEncoder.chunk(data, into: &outbound) } else { outbound.append(contentsOf: data) }
-    try await flush()
+    if try !flushNow() { try await flush() }
   }
 }
 

@@ -1,13 +1,20 @@
 import HTTP
 import Logging
+import Platform
 import WebSocket
 
 extension HTTPConnection {
   /// Serves a WebSocket until it ends, and closes the connection.
   func run(_ upgrade: WebSocketUpgrade) async {
-    defer { channel.close() }
+    handler.meter?.webSockets.add()
+    defer {
+      handler.meter?.webSockets.add(-1)
+      channel.close()
+    }
     outbound = []
-    do { try await drive(upgrade) } catch { trace(error) }
+    do {
+      try await RequestContext.$id.withValue(requestID) { try await drive(upgrade) }
+    } catch { trace(error) }
   }
 
   /// Drives a WebSocket until its handler returns, then closes it in order (RFC 6455 section 7.1.1).

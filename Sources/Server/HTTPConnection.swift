@@ -20,8 +20,12 @@ actor HTTPConnection {
   var outbound: [UInt8] = []
   var isDraining = false
   var isStreaming = false
+  /// How far the streamed body of the present answer is.
+  var bodyProgress = BodyProgress.waiting
   var webSocket: WebSocketConnection?
   var webSocketDecoder: WebSocketDecoder?
+  /// The id of the request at hand, or of the one that became a WebSocket.
+  var requestID = ""
   /// The client's address.
   lazy var address = channel.peerAddress
   private var decoder: RequestDecoder
@@ -37,6 +41,9 @@ actor HTTPConnection {
   private var headDeadline: ContinuousClock.Instant?
   /// Whether a part of the present answer is out, so that no other answer can follow.
   var hasAnswerBegun = false
+
+  /// A streamed body's life.
+  enum BodyProgress { case waiting, begun, ended }
 
   init(
     _ descriptor: consuming OwnedDescriptor, loop: EventLoop, configuration: ServerConfiguration, handler: ServerHandler
@@ -87,11 +94,34 @@ actor HTTPConnection {
   /// Ends the connection at once.
   func abort() { channel.shutDown(.stopping) }
 
+  /// Serves one request after the other.
+  ///
+  /// What can be done at once is: each function that may wait costs more than the parsing of a short head.
   private func serve() async throws -> WebSocketUpgrade? {
-    while let head = try await nextHead() {
-      let next = try await respond(to: head)
+    while true {
+      guard let head = try takeHead() else {
+        guard try await awaitHead() else { return nil }
+        continue
+      }
+      let request = makeRequest(head)
+      requestID = request.id
+      let (begun, sentBefore) = (handler.observer == nil ? nil : ContinuousClock.now, handedOver)
+      let response = try await handler.respond(to: request, loop: loop.number)
+      var next = Continuation(isKeepAlive: head.isKeepAlive && !isDraining && leavesShortBody())
+      if response.body.isAtHand {
+        append(response, isKeepAlive: next.isKeepAlive, isHead: head.method == .head, minorVersion: head.minorVersion)
+        if outbound.count >= 64 * 1024, try !flushNow() { try await flush() }
+      } else {
+        do { next = try await send(response, to: head, isKeepAlive: next.isKeepAlive) } catch {
+          observe(request, response, since: begun, sentBefore: sentBefore)
+          throw error
+        }
+      }
+      observe(request, response, since: begun, sentBefore: sentBefore)
       if case .upgrade(let upgrade) = next { return upgrade }
-      guard case .keepAlive = next, try await skipBody() else {
+      var goesOn = next.isKeepAlive
+      if goesOn, !isBodyComplete { goesOn = try await skipBody() }
+      guard goesOn else {
         try await linger()
         return nil
       }
@@ -100,38 +130,47 @@ actor HTTPConnection {
       servedWithoutWait += 1
       if servedWithoutWait % 32 == 0 { await loop.yield() }
     }
-    try await flush()
+  }
+
+  /// The next request head that is there as a whole, or nil.
+  private func takeHead() throws -> RequestHead? {
+    while let event = try decoder.next(&channel.inbound) {
+      guard case .head(let head) = event else { continue }
+      expectsContinue = head.expectsContinue
+      isFirst = false
+      headDeadline = nil
+      isBodyComplete = head.framing == .none
+      receivedBody = 0
+      bodyLength = if case .length(let count) = head.framing { count } else { 0 }
+      return head
+    }
     return nil
   }
 
-  /// The next request head, or nil when the client is done.
-  private func nextHead() async throws -> RequestHead? {
-    while true {
-      if let event = try decoder.next(&channel.inbound) {
-        guard case .head(let head) = event else { continue }
-        expectsContinue = head.expectsContinue
-        isFirst = false
-        headDeadline = nil
-        isBodyComplete = false
-        receivedBody = 0
-        bodyLength = if case .length(let count) = head.framing { count } else { 0 }
-        return head
-      }
-      try await flush()
-      if isDraining, decoder.isIdle { return nil }
-      isWaitingForHead = true
-      servedWithoutWait = 0
-      defer { isWaitingForHead = false }
-      let timeout = headWait()
-      do {
-        guard try await channel.fill(timeout: timeout) else {
-          guard decoder.isIdle else { throw ConnectionError.endOfInput }
-          return nil
-        }
-      } catch ConnectionError.timedOut where decoder.isIdle {
-        return nil
-      }
+  /// Waits for bytes of the next head, once all answers are out; false when the client is done.
+  private func awaitHead() async throws -> Bool {
+    if try !flushNow() { try await flush() }
+    if isDraining, decoder.isIdle { return false }
+    isWaitingForHead = true
+    servedWithoutWait = 0
+    defer { isWaitingForHead = false }
+    do {
+      if try await channel.fill(timeout: headWait()) { return true }
+    } catch ConnectionError.timedOut where decoder.isIdle {
+      return false
     }
+    guard decoder.isIdle else { throw ConnectionError.endOfInput }
+    return false
+  }
+
+  private func makeRequest(_ head: RequestHead) -> Request {
+    let body: RequestBody =
+      switch head.framing {
+      case .none: RequestBody(connection: nil, declaredLength: nil, client: self)
+      case .length(let count): RequestBody(connection: self, declaredLength: count, client: self)
+      case .chunked: RequestBody(connection: self, declaredLength: nil, client: self)
+      }
+    return Request(head: head, body: body, id: handler.requestID(for: head), address: address)
   }
 
   /// How long the next bytes of a head may take: a first request, and one that has begun, have a deadline as a whole.
@@ -183,15 +222,23 @@ actor HTTPConnection {
     return false
   }
 
+  /// Writes what waits to be written as far as the system takes it at once; whether that was all.
+  func flushNow() throws -> Bool {
+    guard !outbound.isEmpty else { return true }
+    let count = try channel.writeNow(outbound)
+    guard count == outbound.count else {
+      outbound.removeFirst(count)
+      return false
+    }
+    outbound.removeAll(keepingCapacity: outbound.capacity <= 64 * 1024)
+    return true
+  }
+
   func flush() async throws {
-    guard !outbound.isEmpty else { return }
+    guard try !flushNow() else { return }
     let bytes = outbound
     outbound = []
     try await channel.write(bytes, timeout: configuration.writeTimeout)
-    if outbound.isEmpty, bytes.capacity <= 64 * 1024 {
-      outbound = bytes
-      outbound.removeAll(keepingCapacity: true)
-    }
   }
 
   /// Answers what cannot be served and closes.

@@ -22,6 +22,9 @@ package final class HTTPServer: Sendable {
     port = configuration.port
   }
 
+  /// How long the turns of each event loop take: what arrives meanwhile waits.
+  package var loopTimes: [Histogram] { listeners.map(\.loop.turns) }
+
   /// Serves until `stop` has been called and the last connection is gone.
   package func run() async {
     await withTaskGroup(of: Void.self) { group in

@@ -74,6 +74,7 @@ actor Listener: EventHandler {
     let connection = HTTPConnection(
       OwnedDescriptor(number), loop: loop, configuration: configuration, handler: handler)
     connections[ObjectIdentifier(connection)] = connection
+    handler.meter?.connections.add()
     group.addTask { [self] in
       let upgrade = await connection.run()
       await self.take(upgrade, of: connection)
@@ -102,7 +103,7 @@ actor Listener: EventHandler {
   }
 
   private func remove(_ connection: HTTPConnection) {
-    connections[ObjectIdentifier(connection)] = nil
+    if connections.removeValue(forKey: ObjectIdentifier(connection)) != nil { handler.meter?.connections.add(-1) }
     wake()
   }
 

@@ -10,6 +10,10 @@ package struct Request: Sendable {
   package let id: String
   /// The client's address, without its port.
   package let address: String
+  /// Who sends it; the guardian finds out.
+  package var caller = Caller.local
+  /// The place of its route among the router's labels; 0 when it matches none.
+  var label = 0
   /// The segments of the path that the route's pattern names, decoded.
   package var parameters: [String: String] = [:]
 

@@ -7,11 +7,23 @@ import HTTPTypes
 package final class RequestBody: Sendable {
   private let connection: HTTPConnection?
   private let declaredLength: Int?
+  /// The connection that the request came by, whether it has a body or not.
+  private let client: HTTPConnection?
 
-  /// The body that a connection is about to receive; nil when the request has none.
-  init(connection: HTTPConnection?, declaredLength: Int?) {
+  /// The body that a connection is about to receive; without one when the request has none.
+  init(connection: HTTPConnection?, declaredLength: Int?, client: HTTPConnection?) {
     self.connection = connection
     self.declaredLength = declaredLength
+    self.client = client
+  }
+
+  /// Runs some long work that is worth nothing without the client, and cancels it when the client goes away; the body
+  /// must have been read.
+  ///
+  /// - Throws: `ConnectionError` when the client goes away, or what the work throws.
+  package func whileClientStays<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T {
+    guard let client else { return try await work() }
+    return try await client.whileOpen(work)
   }
 
   /// The next bytes, or nil at the end.

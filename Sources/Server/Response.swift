@@ -16,6 +16,14 @@ package struct Response: Sendable {
     case stream(@Sendable (ResponseWriter) async throws -> Void)
     /// The connection becomes a WebSocket.
     case webSocket(WebSocketUpgrade)
+
+    /// Whether it needs no waiting.
+    var isAtHand: Bool {
+      switch self {
+      case .empty, .bytes: true
+      default: false
+      }
+    }
   }
 
   /// The status.
@@ -43,8 +51,10 @@ package struct Response: Sendable {
 
   /// An answer whose body is encoded JSON.
   package static func json(_ bytes: [UInt8], _ status: HTTPResponse.Status = .ok) -> Response {
-    Response(status, fields: HeaderFields([("content-type", "application/json")]), body: .bytes(bytes))
+    Response(status, fields: jsonFields, body: .bytes(bytes))
   }
+
+  private static let jsonFields = HeaderFields([("content-type", "application/json")])
 
   /// An answer whose body is a JSON value.
   package static func json(_ value: JSONValue, _ status: HTTPResponse.Status = .ok) -> Response {

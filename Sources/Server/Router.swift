@@ -10,17 +10,61 @@ package struct Router: Sendable {
     var literals: [String: Int] = [:]
     var parameter: Int?
     var rest: Int?
-    var handlers: [(method: HTTPRequest.Method, names: [String], handler: Handler)] = []
+    var handlers: [Entry] = []
+    /// Serves the methods that have no handler of their own, but OPTIONS.
+    var fallback: Entry?
+
+    var isEmpty: Bool { handlers.isEmpty && fallback == nil }
+  }
+
+  private struct Entry: Sendable {
+    let method: HTTPRequest.Method
+    let names: [String]
+    /// The place of its label.
+    let label: Int
+    let handler: Handler
+  }
+
+  /// How a route is called where requests are counted.
+  package struct Label: Sendable, Hashable {
+    /// The method.
+    package let method: String
+    /// The pattern.
+    package let pattern: String
   }
 
   private var nodes = [Node()]
   private var fixed: [String: Int] = [:]
+  /// How the routes are called; the first stands for requests that match none.
+  package private(set) var labels = [Label(method: "any", pattern: "none")]
 
   /// A router without routes.
   package init() {}
 
-  /// Adds a route; the first of two with one method and pattern wins.
-  package mutating func add(_ method: HTTPRequest.Method, _ pattern: String, _ handler: @escaping Handler) {
+  /// Adds a route; the first of two with one method and pattern wins; it is counted under another pattern when one is
+  /// given.
+  package mutating func add(
+    _ method: HTTPRequest.Method, _ pattern: String, countedAs counted: String? = nil, _ handler: @escaping Handler
+  ) {
+    let (node, names) = place(of: pattern)
+    nodes[node].handlers.append(
+      Entry(method: method, names: names, label: label(method.rawValue, counted ?? pattern), handler: handler))
+  }
+
+  /// Adds a route for every method that has none of its own; OPTIONS is answered here all the same.
+  package mutating func addAny(_ pattern: String, _ handler: @escaping Handler) {
+    let (node, names) = place(of: pattern)
+    nodes[node].fallback = Entry(method: .get, names: names, label: label("any", pattern), handler: handler)
+  }
+
+  private mutating func label(_ method: String, _ pattern: String) -> Int {
+    let label = Label(method: method, pattern: pattern)
+    if !labels.contains(label) { labels.append(label) }
+    return labels.firstIndex(of: label) ?? 0
+  }
+
+  /// The node of a pattern, made when it is new, and the names in the pattern.
+  private mutating func place(of pattern: String) -> (node: Int, names: [String]) {
     var node = 0
     var names: [String] = []
     for segment in pattern.split(separator: "/") {
@@ -39,7 +83,7 @@ package struct Router: Sendable {
       }
     }
     if names.isEmpty { fixed[pattern] = node }
-    nodes[node].handlers.append((method, names, handler))
+    return (node, names)
   }
 
   private mutating func child(of node: Int, _ place: WritableKeyPath<Node, Int?>) -> Int {
@@ -49,22 +93,27 @@ package struct Router: Sendable {
     return nodes.count - 1
   }
 
-  /// Answers a request by its route.
+  /// The handler of a request's route, which is noted in the request with its parameters.
   ///
-  /// - Throws: what the handler throws; `Problem` 400, 404 or 405 when there is no route.
-  func respond(to request: Request) async throws -> Response {
-    var request = request
+  /// - Throws: `Problem` 400, 404, 405 or 501 when there is no route.
+  func handler(for request: inout Request) throws -> Handler {
+    if let node = fixed[request.head.path], let match = find(request.head.method, in: node) {
+      request.label = match.label
+      return match.handler
+    }
     if request.head.method == .connect {
       throw Problem(.notImplemented, code: "not_implemented", "this server is no proxy: CONNECT is not served")
     }
-    if request.head.path == "*" { return Response(.noContent, fields: HeaderFields([("allow", allMethods)])) }
-    if let node = fixed[request.head.path], let match = find(request.head.method, in: node) {
-      return try await match.handler(request)
-    }
+    if request.head.path == "*" { return answer(allowing: allMethods) }
     let (node, values) = try match(request.head.path)
     guard let match = find(request.head.method, in: node) else { return try refuse(request.head, at: node) }
     for (name, value) in zip(match.names, values) { request.parameters[name] = value }
-    return try await match.handler(request)
+    request.label = match.label
+    return match.handler
+  }
+
+  private func answer(allowing methods: String) -> Handler {
+    { _ in Response(.noContent, fields: HeaderFields([("allow", methods)])) }
   }
 
   /// What `OPTIONS *` is told (RFC 9110 section 9.3.7).
@@ -73,21 +122,22 @@ package struct Router: Sendable {
     return methods.union(["HEAD", "OPTIONS"]).sorted().joined(separator: ", ")
   }
 
-  private func find(_ method: HTTPRequest.Method, in node: Int) -> (names: [String], handler: Handler)? {
+  private func find(_ method: HTTPRequest.Method, in node: Int) -> Entry? {
     let handlers = nodes[node].handlers
-    let found = handlers.first { $0.method == method } ?? (method == .head ? handlers.first { $0.method == .get } : nil)
-    return found.map { ($0.names, $0.handler) }
+    return handlers.first { $0.method == method } ?? (method == .head ? handlers.first { $0.method == .get } : nil)
+      ?? (method == .options ? nil : nodes[node].fallback)
   }
 
-  private func refuse(_ head: RequestHead, at node: Int) throws -> Response {
+  private func refuse(_ head: RequestHead, at node: Int) throws -> Handler {
     var methods = nodes[node].handlers.map(\.method.rawValue)
+    if nodes[node].fallback != nil { methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] }
     if methods.contains("GET") { methods.append("HEAD") }
-    let allow = HeaderFields([("allow", (methods + ["OPTIONS"]).sorted().joined(separator: ", "))])
-    if head.method == .options { return Response(.noContent, fields: allow) }
+    let allowed = (methods + ["OPTIONS"]).sorted().joined(separator: ", ")
+    if head.method == .options { return answer(allowing: allowed) }
     var problem = Problem(
       .methodNotAllowed, code: "method_not_allowed",
-      "\(head.method.rawValue) is not served at \(head.path); these are: \(allow["allow"] ?? "")")
-    problem.fields = allow
+      "\(head.method.rawValue) is not served at \(head.path); these are: \(allowed)")
+    problem.fields["allow"] = allowed
     throw problem
   }
 
@@ -100,14 +150,14 @@ package struct Router: Sendable {
       segments.append(segment)
     }
     if segments.last == "" { segments.removeLast() }
-    guard let found = descend(0, segments[...], []), !nodes[found.node].handlers.isEmpty else {
+    guard let found = descend(0, segments[...], []), !nodes[found.node].isEmpty else {
       throw Problem(.notFound, code: "no_such_route", "nothing is served at \(path); see /docs for what is")
     }
     return found
   }
 
   private func descend(_ node: Int, _ rest: ArraySlice<String>, _ values: [String]) -> (node: Int, values: [String])? {
-    guard let segment = rest.first else { return nodes[node].handlers.isEmpty ? nil : (node, values) }
+    guard let segment = rest.first else { return nodes[node].isEmpty ? nil : (node, values) }
     if let next = nodes[node].literals[segment], let found = descend(next, rest.dropFirst(), values) { return found }
     if let next = nodes[node].parameter, !segment.isEmpty,
       let found = descend(next, rest.dropFirst(), values + [segment])

@@ -63,24 +63,31 @@ import Platform
     _ = Glibc.close(descriptor)
   }
 
+  /// Appends what the client has sent to `inbound` without waiting: whether bytes came, or nil at the end of what it
+  /// sends.
+  private func readNow() throws(ConnectionError) -> Bool? {
+    while isReadable {
+      let count = unsafe loop.read(descriptor) { unsafe inbound.append($0) }
+      if count > 0 {
+        // A short read took all there was: the next byte raises the next edge (epoll(7)).
+        if count < EventLoop.readSize { isReadable = hasSeenEnd }
+        return true
+      }
+      if count == 0 { return nil }
+      guard count == -Int(EAGAIN) || count == -Int(EINTR) else { throw fail(.broken(Int32(-count))) }
+      if count == -Int(EAGAIN) { isReadable = false }
+    }
+    return false
+  }
+
   /// Appends what the client has sent to `inbound`, waiting for it; false at the end of what it sends.
   func fill(timeout: Duration?) async throws(ConnectionError) -> Bool {
     // A client that sends a byte now and then never waits long enough for a tick to see its deadline pass.
     if let timeout, timeout <= .zero { throw .timedOut }
     while true {
       if let failure { throw failure }
-      if isReadable {
-        let count = unsafe loop.read(descriptor) { unsafe inbound.append($0) }
-        if count > 0 {
-          // A short read took all there was: the next byte raises the next edge (epoll(7)).
-          if count < EventLoop.readSize { isReadable = hasSeenEnd }
-          return true
-        }
-        if count == 0 { return false }
-        guard count == -Int(EAGAIN) || count == -Int(EINTR) else { throw fail(.broken(Int32(-count))) }
-        if count == -Int(EAGAIN) { isReadable = false }
-        continue
-      }
+      guard let isFilled = try readNow() else { return false }
+      if isFilled { return true }
       readTimeout = timeout
       unsafe await withUnsafeContinuation { unsafe reader = $0 }
       readTimeout = nil
@@ -96,25 +103,35 @@ import Platform
     }
   }
 
-  /// Writes all of the bytes, waiting for room.
+  /// Writes what the system takes at once, and says how many bytes that were; none while a task writes.
+  func writeNow(_ bytes: [UInt8]) throws(ConnectionError) -> Int {
+    if let failure { throw failure }
+    guard !isWriting else { return 0 }
+    let count = send(bytes, from: 0)
+    if count < 0, errno != EAGAIN, errno != EINTR { throw fail(.broken(errno)) }
+    return max(0, count)
+  }
+
+  /// Writes all of the bytes from an offset on, waiting for room.
   ///
   /// Several tasks may write: each one's bytes stay together, in the order of the calls.
-  func write(_ bytes: [UInt8], timeout: Duration) async throws(ConnectionError) {
+  func write(_ bytes: [UInt8], from offset: Int = 0, timeout: Duration) async throws(ConnectionError) {
     await takeTurn()
     defer { endTurn() }
-    var written = 0
+    var written = offset
     while written < bytes.count {
       if let failure { throw failure }
-      let count = unsafe bytes.withUnsafeBytes {
-        unsafe send(descriptor, $0.baseAddress?.advanced(by: written), $0.count - written, Int32(MSG_NOSIGNAL))
-      }
-      guard count >= 0 else {
-        try await makeRoom(errno, timeout: timeout)
-        continue
-      }
-      written += count
-      sentBytes += count
+      let count = send(bytes, from: written)
+      if count < 0 { try await makeRoom(errno, timeout: timeout) } else { written += count }
     }
+  }
+
+  private func send(_ bytes: [UInt8], from offset: Int) -> Int {
+    let count = unsafe bytes.withUnsafeBytes {
+      unsafe Glibc.send(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset, Int32(MSG_NOSIGNAL))
+    }
+    sentBytes += max(0, count)
+    return count
   }
 
   /// Writes a part of a file with sendfile(2), waiting for room.
@@ -135,13 +152,13 @@ import Platform
   }
 
   private func takeTurn() async {
-    while isWriting { unsafe await withUnsafeContinuation { unsafe turns.append($0) } }
-    isWriting = true
+    guard isWriting else { return isWriting = true }
+    // Who is resumed has the turn already: nobody may come between.
+    unsafe await withUnsafeContinuation { unsafe turns.append($0) }
   }
 
   private func endTurn() {
-    isWriting = false
-    if unsafe !turns.isEmpty { unsafe turns.removeFirst().resume() }
+    if unsafe turns.isEmpty { isWriting = false } else { unsafe turns.removeFirst().resume() }
   }
 
   /// Waits after a write that was refused with this `errno` until another may go further.

@@ -45,7 +45,10 @@ package actor WebSocketConnection {
   package func receive() async throws -> WebSocketEvent? {
     while true {
       do {
-        guard let event = try await nextEvent() else { return nil }
+        guard let event = try takeEvent() else {
+          try await awaitBytes()
+          continue
+        }
         switch event {
         case .text, .binary: return event
         case .ping(let payload): try await control(FrameEncoder.frame(.pong, payload))
@@ -61,18 +64,25 @@ package actor WebSocketConnection {
     }
   }
 
-  private func nextEvent() async throws -> WebSocketEvent? {
-    while true {
-      if let event = try await connection.takeWebSocketEvent() { return event }
-      do {
-        guard try await connection.readMore(timeout: connection.configuration.webSocketPing) else {
-          throw ConnectionError.endOfInput
-        }
-      } catch ConnectionError.timedOut {
-        guard !isAwaitingPong else { throw ConnectionError.timedOut }
-        isAwaitingPong = true
-        try await control(FrameEncoder.frame(.ping, []))
+  // The connection is on the same loop: what needs no waiting is asked of it without a suspension.
+
+  private func takeEvent() throws -> WebSocketEvent? {
+    try connection.assumeIsolated { try $0.takeWebSocketEvent() }
+  }
+
+  private func writeNow(_ frames: [UInt8]) throws -> Int {
+    try connection.assumeIsolated { try $0.channel.writeNow(frames) }
+  }
+
+  private func awaitBytes() async throws {
+    do {
+      guard try await connection.readMore(timeout: connection.configuration.webSocketPing) else {
+        throw ConnectionError.endOfInput
       }
+    } catch ConnectionError.timedOut {
+      guard !isAwaitingPong else { throw ConnectionError.timedOut }
+      isAwaitingPong = true
+      try await control(FrameEncoder.frame(.ping, []))
     }
   }
 
@@ -108,7 +118,13 @@ package actor WebSocketConnection {
   }
 
   private func write(_ frames: [UInt8]) async throws {
-    pending.append(contentsOf: frames)
+    if !isWriting, pending.isEmpty {
+      let count = try writeNow(frames)
+      if count == frames.count { return }
+      pending = Array(frames[count...])
+    } else {
+      pending.append(contentsOf: frames)
+    }
     while isWriting, pending.count > 64 * 1024 { await withCheckedContinuation { waiters.append($0) } }
     guard !isWriting else { return }
     isWriting = true

@@ -24,14 +24,36 @@ package struct Repair: Sendable {
       for project in try await store.read({ db in try db.projects(in: state) }) {
         logger.notice("clearing away a project that was \(state)", metadata: ["project": "\(project.id)"])
         try await projects.purge(project)
+        guard state == .creating else { continue }
+        await projects.journal.post(ProjectView.failed(project.id, "the daemon ended before the project was made"))
       }
     }
     try removeLeftovers()
     for project in try await store.read({ db in try db.projects(in: .ready) }).reversed() {
       removeLocks(of: project)
+      await finishCheckout(of: project)
       try await load(project)
     }
     for diff in try await store.read({ db in try db.committingDiffs() }) { try await finish(diff) }
+    for project in try await store.read({ db in try db.projects(in: .ready) }) { await mendProposals(of: project) }
+  }
+
+  /// Brings `refs/proposals/` to what the rows say: a crash may have come between the two.
+  private func mendProposals(of project: ProjectRecord) async {
+    do {
+      let rows = try await projects.journal.store.read { db in try db.diffsWithProposals(ofProject: project.id) }
+      let wanted = Dictionary(uniqueKeysWithValues: rows.map { (DiffService.reference($0.id), $0.proposalTree) })
+      let repository = projects.repositories.writer(project.repositoryPath)
+      for (name, tree) in try await repository.references("refs/proposals/*") where wanted[name] != tree.hex {
+        if let tree = wanted[name].flatMap(ObjectID.init) {
+          try await repository.setReference(name, to: tree, note: "proposal")
+        } else {
+          try await repository.removeReference(name)
+        }
+      }
+    } catch {
+      logger.error("proposals cannot be looked through", metadata: ["project": "\(project.id)", "error": "\(error)"])
+    }
   }
 
   /// A project whose repository cannot be read is shown as it was last known; the log says why.
@@ -52,6 +74,21 @@ package struct Repair: Sendable {
       do { try files.removeItem(atPath: "\(git)/\(name)") } catch {
         logger.error("a lock cannot be removed", metadata: ["lock": "\(name)", "error": "\(error)"])
       }
+    }
+  }
+
+  /// Brings a work tree to the branch that had moved on when the daemon was killed.
+  private func finishCheckout(of project: ProjectRecord) async {
+    let repository = projects.repositories.writer(project.repositoryPath)
+    do {
+      guard let previous = try await repository.reference(ProjectService.checkoutReference) else { return }
+      if let head = try await repository.head().commit {
+        try await repository.finishCheckout(
+          from: try await repository.tree(of: previous), to: try await repository.tree(of: head))
+      }
+      try await repository.removeReference(ProjectService.checkoutReference)
+    } catch {
+      logger.error("a work tree cannot be finished", metadata: ["project": "\(project.id)", "error": "\(error)"])
     }
   }
 

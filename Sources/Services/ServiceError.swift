@@ -14,8 +14,12 @@ package struct ServiceError: Error, Sendable {
     case invalid
     /// It has changed since the client read it.
     case changed
+    /// There are as many as there may be.
+    case tooMany
     /// It cannot be done now, but later.
     case unavailable
+    /// Another server that is needed for it did not do its part.
+    case upstream
   }
 
   /// The kind.

@@ -6,6 +6,8 @@ package enum Topic {
   package static func session(_ id: String) -> String { "session:\(id)" }
   /// What happens to a diff.
   package static func diff(_ id: String) -> String { "diff:\(id)" }
+  /// What happens to a terminal; what it shows has a protocol of its own.
+  package static func terminal(_ id: String) -> String { "terminal:\(id)" }
 
   /// The kinds that can be subscribed to.
   package static let kinds = ["project", "session", "run", "job", "workflow", "terminal", "diff"]

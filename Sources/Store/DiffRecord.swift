@@ -54,8 +54,11 @@ package struct DiffRecord: Record, Hashable {
   package var committingSha: String?
   /// The commit it became.
   package var committedSha: String?
-  /// The rejected diff that this one improves.
+  /// The diff that this one was made of: a rejected one that it improves, one that was rebased, or one of which only
+  /// a part was taken.
   package var parentDiffId: String?
+  /// The diff that a rebase made of this one.
+  package var supersededBy: String?
   /// The trace of the work that made it.
   package var traceId: String?
   /// When the row was made, RFC 3339.
@@ -85,6 +88,7 @@ package struct DiffRecord: Record, Hashable {
     committingSha: String? = nil,
     committedSha: String? = nil,
     parentDiffId: String? = nil,
+    supersededBy: String? = nil,
     traceId: String? = nil,
     createdAt: String
   ) {
@@ -108,6 +112,7 @@ package struct DiffRecord: Record, Hashable {
     self.committingSha = committingSha
     self.committedSha = committedSha
     self.parentDiffId = parentDiffId
+    self.supersededBy = supersededBy
     self.traceId = traceId
     self.createdAt = createdAt
     updatedAt = createdAt
@@ -149,5 +154,16 @@ extension Database {
   package func committingDiffs() throws -> [DiffRecord] {
     try DiffRecord.fetchAll(
       self, sql: "SELECT * FROM diffs WHERE committing_sha IS NOT NULL")
+  }
+
+  /// The diffs whose proposals are kept in a repository: all but those that were committed, and those that were
+  /// rejected because their session was removed.
+  package func diffsWithProposals(ofProject project: String) throws -> [DiffRecord] {
+    try DiffRecord.fetchAll(
+      self,
+      sql: """
+        SELECT * FROM diffs WHERE project_id = ? AND status <> 'committed'
+        AND NOT (status = 'human_rejected' AND session_id IS NULL)
+        """, arguments: [project])
   }
 }

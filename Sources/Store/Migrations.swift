@@ -22,3 +22,22 @@ package enum Migrations {
     return migrator
   }
 }
+
+extension Database {
+  /// The names of the migrations that were applied, in the program's order.
+  package func appliedMigrations() throws -> [String] { try Migrations.migrator.appliedMigrations(self) }
+
+  /// How many of each kind of thing there are; of an owner's things only how many projects.
+  package func objectCounts(owner: String? = nil) throws -> [(String, Int)] {
+    func count(_ table: String) throws -> Int { try Int.fetchOne(self, sql: "SELECT count(*) FROM \(table)") ?? 0 }
+    let projects =
+      try Int.fetchOne(
+        self, sql: "SELECT count(*) FROM projects WHERE state = 'ready' AND (?1 IS NULL OR owner = ?1)",
+        arguments: [owner]) ?? 0
+    guard owner == nil else { return [("project", projects)] }
+    return [
+      ("project", projects), ("session", try count("vibecode_sessions")), ("diff", try count("diffs")),
+      ("test", try count("test_cases")), ("key", try count("access_keys")),
+    ]
+  }
+}

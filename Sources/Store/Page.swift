@@ -8,11 +8,14 @@ package struct Page: Sendable, Hashable {
   package let limit: Int
   /// The id of the row behind which the part begins; nil for the list's beginning.
   package let after: String?
+  /// The owner to whose rows its reader is confined; nil when all may be seen.
+  package let owner: String?
 
   /// A part of a list.
-  package init(limit: Int, after: String?) {
+  package init(limit: Int, after: String?, owner: String? = nil) {
     self.limit = limit
     self.after = after
+    self.owner = owner
   }
 }
 
@@ -25,7 +28,7 @@ extension Database {
     let (comparison, direction) = newestFirst ? ("<", "DESC") : (">", "ASC")
     var clause: SQL = ""
     if let after = page?.after {
-      guard
+      guard try isVisible(after, in: table, to: page?.owner),
         let row = try Row.fetchOne(self, sql: "SELECT created_at, rowid FROM \(table) WHERE id = ?", arguments: [after])
       else {
         throw StoreError(.unknownRow, "after must be the id of the last entry that was read, found '\(after)'")
@@ -36,5 +39,11 @@ extension Database {
     clause += "ORDER BY \(sql: "\(alias).created_at \(direction), \(alias).rowid \(direction)")"
     if let page { clause += " LIMIT \(page.limit + 1)" }
     return clause
+  }
+
+  /// Whether a row may be known to be there by a reader who is confined to an owner's.
+  private func isVisible(_ id: String, in table: String, to owner: String?) throws -> Bool {
+    guard let owner, let kind = OwnedKind.allCases.first(where: { $0.table == table }) else { return true }
+    return try isOwned(kind, id: id, by: owner)
   }
 }

@@ -24,10 +24,18 @@ package struct ProjectRecord: Record, Hashable {
   package var currentBranch: String
   /// Whether it is there for its users.
   package var state: State
+  /// Whose it is, with all that hangs on it; nil for the local user's.
+  package var owner: String?
   /// When the row was made, RFC 3339.
   package var createdAt: String
   /// When the row was last written, RFC 3339.
   package var updatedAt: String
+  /// Where it was cloned from, or where it is pushed to.
+  package var remoteUrl: String?
+  /// `OWNER/NAME` of its repository on GitHub.
+  package var githubRepository: String?
+  /// The last commit that was pushed there.
+  package var pushedCommit: String?
 
   /// A row with these values.
   package init(
@@ -39,6 +47,7 @@ package struct ProjectRecord: Record, Hashable {
     currentCommit: String? = nil,
     currentBranch: String,
     state: State,
+    owner: String? = nil,
     createdAt: String
   ) {
     self.id = id
@@ -49,17 +58,24 @@ package struct ProjectRecord: Record, Hashable {
     self.currentCommit = currentCommit
     self.currentBranch = currentBranch
     self.state = state
+    self.owner = owner
     self.createdAt = createdAt
     updatedAt = createdAt
   }
 }
 
 extension Database {
-  /// The projects in a state, newest first.
-  package func projects(in state: ProjectRecord.State, page: Page? = nil) throws -> [ProjectRecord] {
+  /// The projects in a state, newest first; only those of an owner when it is given.
+  package func projects(
+    in state: ProjectRecord.State, page: Page? = nil, owner: String? = nil
+  ) throws -> [ProjectRecord] {
     let order = try order(of: "projects", as: "p", newestFirst: true, page: page)
-    return try SQLRequest<ProjectRecord>("SELECT p.* FROM projects p WHERE p.state = \(state.rawValue) \(order)")
-      .fetchAll(self)
+    return try SQLRequest<ProjectRecord>(
+      """
+      SELECT p.* FROM projects p
+      WHERE p.state = \(state.rawValue) AND (\(owner) IS NULL OR p.owner = \(owner)) \(order)
+      """
+    ).fetchAll(self)
   }
 
   /// The project of that id when it is ready.

@@ -31,6 +31,8 @@ package struct RunRecord: Record, Hashable {
   package var result: String?
   /// Items to remember, not yet in the conversation file, JSON.
   package var memory: String?
+  /// The access key by which it was asked for.
+  package var keyId: String?
   /// When the row was made, RFC 3339.
   package var createdAt: String
   /// When the row was last written, RFC 3339.

@@ -1,10 +1,13 @@
 import Foundation
 package import GRDB
+package import Platform
 
 /// The one SQLite file that holds the facts, opened as a pool: one writer, readers that never wait for it (WAL).
 package struct SQLiteStore: Sendable {
   /// The pool; writes go through the journal of `EventLog`, so that rows and events are committed together.
   package let pool: DatabasePool
+  /// How long reads take, waiting for a connection included.
+  package let readTimes = Histogram()
 
   /// Opens the file of a `sqlite:///` URL, making it and its folder, and migrates it to this program's schema.
   ///
@@ -48,6 +51,8 @@ package struct SQLiteStore: Sendable {
 
   /// Reads on one of the reader connections, from one moment's state of the database.
   package func read<T: Sendable>(_ query: @escaping @Sendable (Database) throws -> T) async throws -> T {
-    try await pool.read(query)
+    let begun = MonotonicClock.nanoseconds
+    defer { readTimes.observe(nanoseconds: MonotonicClock.nanoseconds - begun) }
+    return try await pool.read(query)
   }
 }

@@ -48,13 +48,16 @@ package struct SessionRecord: Record, Hashable {
 }
 
 extension Database {
-  /// The sessions whose project is ready, newest first; only those of one project when it is given.
-  package func sessions(ofProject project: String? = nil, page: Page? = nil) throws -> [SessionRecord] {
+  /// The sessions whose project is ready, newest first; only those of one project, or of an owner's, when it is given.
+  package func sessions(
+    ofProject project: String? = nil, page: Page? = nil, owner: String? = nil
+  ) throws -> [SessionRecord] {
     let order = try order(of: "vibecode_sessions", as: "s", newestFirst: true, page: page)
     return try SQLRequest<SessionRecord>(
       """
       SELECT s.* FROM vibecode_sessions s JOIN projects p ON p.id = s.project_id
-      WHERE p.state = 'ready' AND (\(project) IS NULL OR s.project_id = \(project)) \(order)
+      WHERE p.state = 'ready' AND (\(project) IS NULL OR s.project_id = \(project))
+        AND (\(owner) IS NULL OR p.owner = \(owner)) \(order)
       """
     ).fetchAll(self)
   }

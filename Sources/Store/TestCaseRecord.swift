@@ -44,11 +44,16 @@ package struct TestCaseRecord: Record, Hashable {
 }
 
 extension Database {
-  /// The test cases, oldest first; only those of one project when it is given.
-  package func testCases(ofProject project: String? = nil, page: Page? = nil) throws -> [TestCaseRecord] {
+  /// The test cases, oldest first; only those of one project, or of an owner's, when it is given.
+  package func testCases(
+    ofProject project: String? = nil, page: Page? = nil, owner: String? = nil
+  ) throws -> [TestCaseRecord] {
     let order = try order(of: "test_cases", as: "t", newestFirst: false, page: page)
     return try SQLRequest<TestCaseRecord>(
-      "SELECT t.* FROM test_cases t WHERE (\(project) IS NULL OR t.project_id = \(project)) \(order)"
+      """
+      SELECT t.* FROM test_cases t JOIN projects p ON p.id = t.project_id
+      WHERE (\(project) IS NULL OR t.project_id = \(project)) AND (\(owner) IS NULL OR p.owner = \(owner)) \(order)
+      """
     ).fetchAll(self)
   }
 

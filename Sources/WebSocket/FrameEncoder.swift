@@ -3,9 +3,7 @@ package enum FrameEncoder {
   /// A whole message in one frame, or a control frame with at most 125 bytes of payload.
   ///
   /// `isCompressed` sets RSV1: the payload is compressed (RFC 7692 section 6).
-  package static func frame(
-    _ opcode: Opcode, _ payload: some Collection<UInt8>, isCompressed: Bool = false
-  ) -> [UInt8] {
+  package static func frame(_ opcode: Opcode, _ payload: [UInt8], isCompressed: Bool = false) -> [UInt8] {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(payload.count + 10)
     bytes.append((isCompressed ? 0xC0 : 0x80) | opcode.rawValue)

@@ -15,6 +15,9 @@ package enum WebSocketHandshake {
     case malformed(String)
   }
 
+  /// The one subprotocol that is spoken, for pages that send a key as another: a browser wants one confirmed.
+  private static let subprotocol = "vibegrapher"
+
   /// The fields of the `101 Switching Protocols` that accepts a request, and what compression was agreed on.
   package static func accept(
     _ head: RequestHead
@@ -31,6 +34,10 @@ package enum WebSocketHandshake {
     var fields = HeaderFields([
       ("upgrade", "websocket"), ("connection", "Upgrade"), ("sec-websocket-accept", acceptValue(for: key)),
     ])
+    let offered = head.fields.values(of: "sec-websocket-protocol").flatMap { $0.split(separator: ",") }
+    if offered.contains(where: { $0.withoutOuterSpace == subprotocol }) {
+      fields.append("sec-websocket-protocol", subprotocol)
+    }
     let extensions = DeflateParameters.negotiate(head.fields)
     if let extensions { fields.append("sec-websocket-extensions", extensions.answer) }
     return (fields, extensions?.parameters)

@@ -31,7 +31,8 @@ import Testing
 
   @Test(arguments: [
     ("PORT", "x"), ("PORT", "70000"), ("PORT", "-1"), ("DATABASE_URL", "postgres://x"), ("DATABASE_URL", "sqlite:///"),
-    ("HOST", "0.0.0.0"), ("LOG_LEVEL", "loud"), ("MAX_VARIATIONS", "11"), ("CLONE_TIMEOUT", "0"),
+    ("API_KEY_HEADER", "X API Key"), ("REQUIRE_API_KEY", "perhaps"), ("RATE_LIMIT_KEY_REQUESTS", "-1"),
+    ("LOG_LEVEL", "loud"), ("MAX_VARIATIONS", "11"), ("CLONE_TIMEOUT", "0"),
     ("OPENAI_BASE_URL", "ftp://x"),
     ("SSE_PING_INTERVAL", "0"), ("AGENT_CPU_LIMIT", "none"), ("AGENT_MEMORY_LIMIT", "12q"), ("REDIS_URL", "http://x"),
     ("OPENAI_API_KEY", "two words"),

@@ -1,7 +1,8 @@
-"""A model provider that follows a script: OpenAI's Responses API over real HTTP, for whatever a model may do.
+"""A model provider that follows a script over real HTTP, for whatever a model may do.
 
 A step of the script is a function that answers one request through an `Exchange`. The two agents of the daemon have a
-script each; `Model.faults` tells of requests that the real API would refuse.
+script each; `Model.faults` tells of requests that the real API would refuse. Steps speak of items as OpenAI's Responses
+API has them; `model_wires` puts them into the words of the other providers.
 """
 
 import contextlib
@@ -33,8 +34,12 @@ class Exchange:
     def send(self, data):
         self.handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
+    def events_of(self, items, **ending):
+        """The events of a whole stream in the provider's words."""
+        return self.model.wire.events_of(items, **ending)
+
     def event(self, event):
-        self.send(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+        self.send(self.model.wire.encode(event))
 
     def end(self):
         self.handler.wfile.write(b"0\r\n\r\n")
@@ -45,7 +50,7 @@ class Exchange:
 
     def wait_until_the_client_leaves(self, seconds=30):
         self.handler.connection.settimeout(seconds)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, TimeoutError):
             assert self.handler.connection.recv(1) == b""
         self.model.left.set()
         self.cut()
@@ -54,7 +59,8 @@ class Exchange:
 class Model:
     """The server; `with Model() as model`, then scripts for `vibecoder` and `evaluator`, taken from the front."""
 
-    def __init__(self):
+    def __init__(self, wire=None):
+        self.wire = wire or Responses
         self.requests = []
         self.authorizations = []
         self.faults = []
@@ -81,9 +87,10 @@ class Model:
 
         class Server(ThreadingHTTPServer):
             daemon_threads = True
+            request_queue_size = 256
 
         self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}{self.wire.base}"
 
     def __enter__(self):
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
@@ -96,45 +103,19 @@ class Model:
     def take(self, path, headers, body):
         with self._lock:
             self.requests.append(body)
-            self.authorizations.append(headers["authorization"])
-            self.faults += faults_of(path, headers, body)
-            if is_evaluation(body):
+            self.authorizations.append(headers[self.wire.key_field])
+            self.faults += self.wire.faults_of(path, headers, body)
+            if self.wire.is_evaluation(body):
                 return self.evaluator.pop(0) if self.evaluator else verdict(True)
             return self.vibecoder.pop(0) if self.vibecoder else refuse(400, "the script has ended")
 
     def asked(self, agent="vibecoder"):
         """The requests that came for one agent, in order."""
-        return [body for body in self.requests if is_evaluation(body) == (agent == "evaluator")]
+        return [body for body in self.requests if self.wire.is_evaluation(body) == (agent == "evaluator")]
 
     def told(self, number):
         """The outputs of functions in the vibecoder's request of that number, by call, read as JSON."""
-        return {item["call_id"]: json.loads(item["output"]) for item in self.asked()[number]["input"]
-                if item.get("type") == "function_call_output"}
-
-
-def is_evaluation(body):
-    return "text" in body
-
-
-def faults_of(path, headers, body):
-    """What the real API would refuse a request for."""
-    faults = [] if path == "/v1/responses" else [f"the path is {path}"]
-    if body.get("stream") is not True or not body.get("model") or body.get("store") is not False:
-        faults.append("stream, model and store must be set")
-    if headers["content-type"] != "application/json":
-        faults.append("the body must say that it is JSON")
-    items = [item for item in body["input"] if isinstance(item, dict)]
-    if len(items) < len(body["input"]):
-        faults.append(f"an item must be an object: {body['input']}")
-    calls = [str(item.get("call_id")) for item in items if item.get("type") == "function_call"]
-    outputs = [str(item.get("call_id")) for item in items if item.get("type") == "function_call_output"]
-    if sorted(calls) != sorted(outputs):
-        faults.append(f"every call must have one output: calls {calls}, outputs {outputs}")
-    for item in items:
-        wanted = FIELDS.get(item.get("type", "message"))
-        if wanted is None or not all(isinstance(item.get(name), kind) and item[name] for name, kind in wanted.items()):
-            faults.append(f"an item must have its fields: {item}")
-    return faults
+        return {call: json.loads(output) for call, output in self.wire.outputs(self.asked()[number]).items()}
 
 
 # Items of answers.
@@ -155,26 +136,74 @@ def submission(patch, description="Change it", call_id=None):
     return function_call("submit_patch", {"patch": patch, "description": description}, call_id)
 
 
-def events_of(items, status="completed", **members):
-    """The events of a whole stream."""
-    response = {"id": f"resp_{next(numbers)}", "object": "response", "model": "gpt-5", "status": "in_progress",
-                "output": []}
-    yield {"type": "response.created", "response": response}
-    for index, item in enumerate(items):
-        place = {"item_id": item["id"], "output_index": index}
-        yield {"type": "response.output_item.added", "output_index": index, "item": {**item, "status": "in_progress"}}
-        if item["type"] == "function_call":
-            for start in range(0, len(item["arguments"]), 100):
-                yield {"type": "response.function_call_arguments.delta", **place,
-                       "delta": item["arguments"][start:start + 100]}
-        else:
-            part = item["content"][0]
-            text = part.get("text", part.get("refusal"))
-            yield {"type": "response.refusal.delta" if "refusal" in part else "response.output_text.delta", **place,
-                   "content_index": 0, "delta": text}
-        yield {"type": "response.output_item.done", "output_index": index, "item": item}
-    yield {"type": f"response.{status}",
-           "response": {**response, "status": status, "output": items, "usage": USAGE, **members}}
+class Responses:
+    """OpenAI's Responses API: its paths, fields, events and errors."""
+
+    name, model, base, key_field = "openai", "gpt-5", "/v1", "authorization"
+    settings = ("OPENAI_BASE_URL", "OPENAI_API_KEY")
+
+    @staticmethod
+    def is_evaluation(body):
+        return "text" in body
+
+    @staticmethod
+    def encode(event):
+        return f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode()
+
+    @staticmethod
+    def error(status, reason):
+        return {"error": {"message": reason, "type": "error", "code": None}}
+
+    @staticmethod
+    def outputs(body):
+        """The outputs of functions by their calls."""
+        return {item["call_id"]: item["output"] for item in body["input"] if item.get("type") == "function_call_output"}
+
+    @staticmethod
+    def faults_of(path, headers, body):
+        """What the real API would refuse a request for."""
+        faults = [] if path == "/v1/responses" else [f"the path is {path}"]
+        if body.get("stream") is not True or not body.get("model") or body.get("store") is not False:
+            faults.append("stream, model and store must be set")
+        if headers["content-type"] != "application/json":
+            faults.append("the body must say that it is JSON")
+        items = [item for item in body["input"] if isinstance(item, dict)]
+        if len(items) < len(body["input"]):
+            faults.append(f"an item must be an object: {body['input']}")
+        calls = [str(item.get("call_id")) for item in items if item.get("type") == "function_call"]
+        outputs = [str(item.get("call_id")) for item in items if item.get("type") == "function_call_output"]
+        if sorted(calls) != sorted(outputs):
+            faults.append(f"every call must have one output: calls {calls}, outputs {outputs}")
+        for item in items:
+            wanted = FIELDS.get(item.get("type", "message"))
+            if wanted is None or not all(isinstance(item.get(name), kind) and item[name] for name, kind in wanted.items()):
+                faults.append(f"an item must have its fields: {item}")
+        return faults
+
+    @staticmethod
+    def events_of(items, status="completed", **members):
+        """The events of a whole stream."""
+        response = {"id": f"resp_{next(numbers)}", "object": "response", "model": "gpt-5", "status": "in_progress",
+                    "output": []}
+        yield {"type": "response.created", "response": response}
+        for index, item in enumerate(items):
+            place = {"item_id": item["id"], "output_index": index}
+            yield {"type": "response.output_item.added", "output_index": index, "item": {**item, "status": "in_progress"}}
+            if item["type"] == "function_call":
+                for start in range(0, len(item["arguments"]), 100):
+                    yield {"type": "response.function_call_arguments.delta", **place,
+                           "delta": item["arguments"][start:start + 100]}
+            else:
+                part = item["content"][0]
+                text = part.get("text", part.get("refusal"))
+                yield {"type": "response.refusal.delta" if "refusal" in part else "response.output_text.delta", **place,
+                       "content_index": 0, "delta": text}
+            yield {"type": "response.output_item.done", "output_index": index, "item": item}
+        yield {"type": f"response.{status}",
+               "response": {**response, "status": status, "output": items, "usage": USAGE, **members}}
+
+
+events_of = Responses.events_of
 
 
 # Patches, one that is good and one that does not fit.
@@ -193,7 +222,7 @@ def answer(*items, **ending):
     """A whole stream with these items."""
     def step(exchange):
         exchange.begin()
-        for event in events_of(items, **ending):
+        for event in exchange.events_of(items, **ending):
             exchange.event(event)
         exchange.end()
     return step
@@ -216,7 +245,7 @@ def refuse(status, reason, **fields):
     """An error answer."""
     def step(exchange):
         exchange.begin(status, "application/json", **fields)
-        exchange.send(json.dumps({"error": {"message": reason, "type": "error", "code": None}}).encode())
+        exchange.send(json.dumps(exchange.model.wire.error(status, reason)).encode())
         exchange.end()
     return step
 
@@ -234,10 +263,10 @@ def cut_after(count, *items):
     """A stream that breaks off behind so many events; inside of the next one for a number and a half."""
     def step(exchange):
         exchange.begin()
-        for index, event in enumerate(events_of(items)):
+        for index, event in enumerate(exchange.events_of(items)):
             if index >= count:
                 if count % 1:
-                    exchange.send(f"event: {event['type']}\ndata: {json.dumps(event)[:20]}".encode())
+                    exchange.send(exchange.model.wire.encode(event)[:40])
                 break
             exchange.event(event)
         exchange.cut()
@@ -249,7 +278,7 @@ def stall_after(count, *items):
     def step(exchange):
         if count >= 0:
             exchange.begin()
-        for event in itertools.islice(events_of(items), max(0, count)):
+        for event in itertools.islice(exchange.events_of(items), max(0, count)):
             exchange.event(event)
         exchange.wait_until_the_client_leaves()
     return step

@@ -8,6 +8,7 @@ import email.policy
 import re
 import select
 import socket
+import time
 import urllib.parse
 import zlib
 
@@ -16,6 +17,13 @@ FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*((?:[\x21-\x7e\x
                         rb"[\x21-\x7e\x80-\xff])?)?)[\t ]*")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[\t ]*;[\t\x20-\x7e]*)?")
 PIECE_PAUSE = 0.00005
+
+
+def is_readable(connection, seconds=0):
+    """Whether bytes or the end come within so long; select() itself would not take a descriptor above 1023."""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 class MalformedAnswer(AssertionError):
@@ -97,8 +105,8 @@ class Connection:
         """Sends each piece in a segment of its own, with time for the daemon to look at it alone."""
         for piece in pieces:
             self.send(piece)
-            # Nothing tells when the other side has read; an answer that comes ends the pause.
-            select.select([self.socket], [], [], PIECE_PAUSE)
+            # Nothing tells when the other side has read.
+            time.sleep(PIECE_PAUSE)
         return self
 
     def half_close(self):
@@ -107,7 +115,7 @@ class Connection:
 
     def is_silent(self, seconds):
         """Whether nothing came in that time, neither a byte nor the end."""
-        return not self.received and not select.select([self.socket], [], [], seconds)[0]
+        return not self.received and not is_readable(self.socket, seconds)
 
     def answer(self, method="GET"):
         """The next answer, also a 1xx one, to a request of that method."""

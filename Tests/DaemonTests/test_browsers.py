@@ -291,7 +291,7 @@ def test_curl_sees_streams_end_whole_when_the_daemon_stops(make_daemon, options)
 
 
 @pytest.mark.parametrize("size, framing, status", [
-    (1 << 20, [], 200), (1 << 20, ["-H", "Transfer-Encoding: chunked"], 200), (5 << 20, [], 413),
+    (1 << 20, [], 201), (1 << 20, ["-H", "Transfer-Encoding: chunked"], 201), (5 << 20, [], 413),
 ])
 def test_curl_waits_to_be_told_before_it_uploads(daemon, client, project, tmp_path, size, framing, status):
     body = tmp_path / "body.json"
@@ -301,8 +301,8 @@ def test_curl_waits_to_be_told_before_it_uploads(daemon, client, project, tmp_pa
                 f"{daemon.url}/projects/{project['id']}/files/large.py")
     found, sent = map(int, done.stdout.decode().splitlines()[-1].split())
     assert found == status, done.stdout[:500]
-    assert (b"< HTTP/1.1 100 Continue" in done.stderr) == (status == 200)
-    assert sent >= size if status == 200 else sent == 0, "what is refused is not sent at all"
+    assert (b"< HTTP/1.1 100 Continue" in done.stderr) == (status == 201)
+    assert sent >= size if status == 201 else sent == 0, "what is refused is not sent at all"
 
 
 def test_curl_reads_in_parts_and_goes_on_where_it_stopped(daemon, client, project, tmp_path):

@@ -45,10 +45,11 @@ def test_health_has_the_fields_that_clients_expect(make_daemon):
     ("POST", "/sessions/ID/fork"), ("POST", "/sessions/ID/cancel"), ("GET", "/sessions/ID/messages"),
     ("GET", "/messages/ID/full"), ("GET", "/messages/ID/result"), ("GET", "/diffs/ID"), ("GET", "/diffs/ID/preview"),
     ("POST", "/diffs/ID/review"), ("POST", "/diffs/ID/commit"), ("POST", "/diffs/ID/accept"),
-    ("POST", "/diffs/ID/reject"), ("GET", "/nothing/here"),
+    ("POST", "/diffs/ID/reject"), ("POST", "/diffs/ID/rebase"), ("POST", "/diffs/ID/refine-message"),
+    ("POST", "/projects/ID/revert"), ("POST", "/projects/ID/diffs"), ("GET", "/nothing/here"),
 ])
 def test_what_is_not_there_is_a_404_problem(client, method, path):
-    body = {"name": "x", "prompt": "x", "approved": True, "after_message_id": "x"}
+    body = {"name": "x", "prompt": "x", "approved": True, "after_message_id": "x", "sha": "abcd", "patch": "x"}
     answer = client.request(method, path.replace("ID", NOWHERE), json=body if method in ("POST", "PATCH") else None)
     problem_of(answer, 404)
 
@@ -172,11 +173,16 @@ def test_every_answer_is_what_the_openapi_document_says(client, project, session
     assert client.post(f"/tests/{test['id']}/run").json()["status"] == "passed"
     ids = {"projects": project["id"], "sessions": session["id"], "messages": result["message_id"], "diffs": diff,
            "tests": test["id"]}
-    approve(client, diff)
+    made = client.post("/terminals", json={"project_id": project["id"], "command": "true"}).json()
+    ids |= {"terminals": made["id"], "gateway": client.post("/gateway/tokens", json={}).json()["id"]}
+    schemas = document["components"]["schemas"]
+    conforms(client.post(f"/diffs/{diff}/refine-message").json(), schemas["RefinedMessage"], document)
+    conforms(approve(client, diff), schemas["ReviewedDiff"], document)
     sha = commit(client, diff)["committed_sha"]
+    conforms(client.post(f"/projects/{project['id']}/revert", json={"sha": sha}).json(), schemas["Diff"], document)
     checked = 0
     for path, item in document["paths"].items():
-        if "get" not in item or path == "/ws" or path.endswith(("/events", "/git/{path}", "/graph")):
+        if "get" not in item or path.endswith(("/ws", "/events", "/git/{path}", "/graph", "/metrics")):
             continue
         kind = path.split("/")[1]
         url = path.replace("{id}", ids.get(kind, "")).replace("{path}", "main.py").replace("{sha}", sha)

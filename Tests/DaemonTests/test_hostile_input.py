@@ -45,8 +45,9 @@ IDS = [NOWHERE, "x", "..%2F..%2Fetc", "%27%20OR%201=1%20--", "%F0%9F%98%80", "a"
 
 def valid(schema):
     """A body that a schema takes."""
-    values = {"string": "x", "boolean": True}
-    return {name: values[schema["properties"][name]["type"]] for name in schema["required"]}
+    def value(field):
+        return True if field["type"] == "boolean" else "x" * max(1, field.get("minLength", 1))
+    return {name: value(schema["properties"][name]) for name in schema["required"]}
 
 
 def at(path, identity=NOWHERE):
@@ -77,9 +78,13 @@ def test_broken_json_is_refused_with_its_place(client, body, offset):
 @pytest.mark.parametrize("method, path, schema", WITH_BODY)
 def test_what_is_missing_or_of_another_type_is_named(client, method, path, schema):
     url, required = at(path), schema["required"]
-    wrong = {"string": [1, True, [], {}, 1.5], "boolean": ["maybe", 2, [], {}, "", 1.5]}
+    wrong = {"string": [1, True, [], {}, 1.5], "boolean": ["maybe", 2, [], {}, "", 1.5], "array": ["x", 1, True, {}],
+             "integer": ["x", 1.5, True, [], {}], "number": ["x", True, [], {}], "object": ["x", 1, True, []]}
     for name, field in schema["properties"].items():
-        values = wrong[field["type"]] + [None] * (name in required) + ["planet"] * ("enum" in field)
+        # What may be of several types is looked at by its own tests.
+        values = wrong[field["type"]] if "type" in field else []
+        values = values + [field.get("minimum", 0) - 1] * ("minimum" in field)
+        values += [None] * (name in required) + ["planet"] * ("enum" in field)
         values += ["x" * (field.get("maxLength", 0) + 1)] * ("maxLength" in field) + [""] * ("minLength" in field)
         for value in values:
             assert faults(client.request(method, url, json={**valid(schema), name: value})) == [["body", name]], value

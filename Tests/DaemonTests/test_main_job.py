@@ -102,7 +102,7 @@ def test_a_project_has_the_fields_that_clients_expect(client, project):
     assert {key: type(value) for key, value in project.items()} == {
         key: str for key in ["id", "name", "slug", "repository_path", "current_code", "current_commit",
                              "current_branch", "created_at", "updated_at"]
-    }
+    } | dict.fromkeys(["remote_url", "github_repository", "pushed_commit"], type(None))
     assert (project["name"], project["slug"], project["current_branch"]) == ("Travel desk", "travel-desk", "main")
     assert UUID7.fullmatch(project["id"]) and SHA.fullmatch(project["current_commit"])
     assert TIME.fullmatch(project["created_at"]) and TIME.fullmatch(project["updated_at"])

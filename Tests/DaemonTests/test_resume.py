@@ -19,7 +19,7 @@ import urllib.parse
 import pytest
 
 from conftest import Daemon, approve, commit, make_project, make_session, vibe, wait_until
-from raw_http import request
+from raw_http import is_readable, request
 from raw_websocket import TEXT, frame
 
 SECONDS = 20.0
@@ -174,7 +174,7 @@ def receive(way, connection, data, limit=None, is_enough=lambda events: False):
         pieces.append(piece)
         at += len(piece)
         # Only looked at when nothing more is there for now: a look begins anew.
-        if not select.select([connection], [], [], 0)[0]:
+        if not is_readable(connection):
             pieces = [b"".join(pieces)]
             events = list(way.events(pieces[0]))
     return list(way.events(b"".join(pieces)))

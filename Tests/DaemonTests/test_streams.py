@@ -59,8 +59,8 @@ def held_by_socket(daemon, topic):
     with subscribed(daemon, topic, after=0) as socket, contextlib.suppress(TimeoutError):
         texts = []
         while not texts or json.loads(texts[-1])["seq"] < last:
-            # The last number may be another topic's: then what comes is all there is.
-            texts.append(socket.recv(timeout=1))
+            # The last number may be another topic's: then what comes is all there is. The first may be slow to come.
+            texts.append(socket.recv(timeout=2 if texts else 10))
     return texts
 
 

@@ -24,7 +24,7 @@ package final class ScriptedModel: ModelProvider {
   package var requests: [ModelRequest] { asked.withLock { $0 } }
 
   package func respond(
-    to request: ModelRequest, onEvent: @Sendable (ModelEvent) async throws -> Void
+    to request: ModelRequest, onEvent: @escaping @Sendable (ModelEvent) async throws -> Void
   ) async throws -> ModelResponse {
     let number = asked.withLock { asked in
       asked.append(request)

@@ -115,3 +115,40 @@ import WebSocket
     #expect(WebSocketHandshake.acceptValue(for: "dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
   }
 }
+
+@Suite struct `Text of WebSocket messages` {
+  /// The bytes at which the ranges of RFC 3629 begin and end, and those beside them.
+  private static let edges: [UInt8] = [
+    0x00, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0, 0xC1, 0xC2, 0xDF, 0xE0, 0xE1, 0xEC, 0xED, 0xEE, 0xEF, 0xF0,
+    0xF1, 0xF3, 0xF4, 0xF5, 0xFF,
+  ]
+
+  /// Whether a decoder takes a text whose bytes stand in one frame, under a mask of zeros.
+  private static func isTaken(_ text: [UInt8]) -> Bool {
+    var decoder = WebSocketDecoder(maximumMessage: 1 << 20)
+    var queue = ByteQueue()
+    queue.append([0x81, 0x80 | UInt8(text.count), 0, 0, 0, 0] + text)
+    do throws(WebSocketError) { return try decoder.next(&queue) != nil } catch { return false }
+  }
+
+  @Test(arguments: edges)
+  func `is what Unicode says is UTF-8, for every edge behind every other`(first: UInt8) {
+    var wrong: [[UInt8]] = []
+    func check(_ text: [UInt8], _ depth: Int) {
+      if Self.isTaken(text) != (String(validating: text, as: UTF8.self) != nil) { wrong.append(text) }
+      guard depth > 0 else { return }
+      for byte in Self.edges { check(text + [byte], depth - 1) }
+    }
+    check([first], first >= 0xF0 ? 3 : 2)
+    #expect(wrong == [])
+  }
+
+  @Test func `is checked behind any number of ASCII characters`() {
+    for count in 0...110 {
+      let start = [UInt8](repeating: 0x61, count: count)
+      #expect(Self.isTaken(start + [0xE2, 0x82, 0xAC]), "\(count)")
+      #expect(!Self.isTaken(start + [0xE2, 0x82]), "\(count)")
+      #expect(!Self.isTaken(start + [0xFF]), "\(count)")
+    }
+  }
+}

@@ -27,7 +27,7 @@ PYTHON
 
 put() {
   python3 -c 'import json, sys; print(json.dumps({"content": sys.stdin.read()}))' >"$work/body.json"
-  step 200 "$1" "$2" -X PUT "$base/projects/$project/files/agents.py" -d @"$work/body.json"
+  step 201 "$1" "$2" -X PUT "$base/projects/$project/files/agents.py" -d @"$work/body.json"
 }
 
 ask_and_change() {

@@ -1,9 +1,9 @@
 # Tests in the sandbox: what they say, what happens to those that would do harm, and what is left of them.
 # Sourced by scripts/evidence, which defines the words.
 
-# Shorter than the defaults, so that nobody waits long for what never ends.
+# Short for what never ends, and long for what only takes its time on a busy machine.
 settings() {
-  printf 'TEST_TIMEOUT=3\nQUICK_TEST_TIMEOUT=2\n'
+  printf 'TEST_TIMEOUT=20\nQUICK_TEST_TIMEOUT=2\n'
   # The programs of the attack table are for Debian's own.
   [ ! -x /usr/bin/python3 ] || echo PYTHON=/usr/bin/python3
 }
@@ -50,7 +50,7 @@ judge() {
   follow events "The project's events: each test begins, prints and ends." \
     "$base/api/v1/events?topic=project:$project&after=0"
   events=$stream
-  step 200 write-entry-file "Its entry file." -X PUT "$base/projects/$project/files/agents.py" \
+  step 201 write-entry-file "Its entry file." -X PUT "$base/projects/$project/files/agents.py" \
     -d '{"content":"def add(x, y):\n    return x + y\n"}'
   make_test make-passing "A test of it, which sees its names." \
     '{"name":"Adds","code":"assert add(2, 3) == 5\nprint(\"well added\")","quick_test":true}'

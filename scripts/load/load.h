@@ -31,7 +31,7 @@ struct options {
   int port, server;  // the server's process
   unsigned connections, size, events, window;
   double seconds;
-  bool deflate;
+  bool deflate, ends_with_close;
 };
 
 // What a mode does with a message; the text is valid during the call only.
@@ -67,3 +67,9 @@ size_t take_chunks(struct connection *connection, const unsigned char *start, si
 void run_echo(void);
 void run_fanout(void);
 void run_idle(void);
+
+// agent.c
+void run_agent(void);
+// terminal.c
+void run_terminal(void);
+void run_pty(void);

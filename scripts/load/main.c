@@ -1,4 +1,4 @@
-// The command line: load echo|fanout|sse|idle --port N --path P ...; figures are one line of JSON on standard output.
+// The command line: load MODE --port N --path P ...; figures are one line of JSON on standard output.
 #include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -39,7 +39,8 @@ static unsigned number(const char *text, unsigned least, unsigned most) {
 }
 
 static const char usage[] =
-    "usage: load echo|fanout|sse|idle --port N [--path P] [--socket-path P] [--server PID] [--connections N]\n"
+    "usage: load echo|fanout|sse|idle|agent|terminal|pty --port N [--path P] [--socket-path P] [--server PID]\n"
+    "            [--connections N]\n"
     "            [--size BYTES] [--seconds S] [--events N] [--window N] [--deflate]\n";
 
 int main(int count, char **words) {
@@ -62,7 +63,8 @@ int main(int count, char **words) {
       default: fputs(usage, stderr); return 2;
     }
   }
-  if (optind + 1 != count || options.port == 0) {
+  // The agents' readers are told the port when the daemon, which is told the model's, has one.
+  if (optind + 1 != count || (options.port == 0 && strcmp(words[optind], "agent") != 0)) {
     fputs(usage, stderr);
     return 2;
   }
@@ -74,6 +76,12 @@ int main(int count, char **words) {
     run_fanout();
   } else if (strcmp(options.mode, "idle") == 0) {
     run_idle();
+  } else if (strcmp(options.mode, "agent") == 0) {
+    run_agent();
+  } else if (strcmp(options.mode, "terminal") == 0) {
+    run_terminal();
+  } else if (strcmp(options.mode, "pty") == 0) {
+    run_pty();
   } else {
     fail("there is no mode '%s'", options.mode);
   }

@@ -93,6 +93,8 @@ static void take_frame(
       break;
     case opcode_pong: break;
     case opcode_close:
+      // A terminal whose program has ended says so, and closes.
+      if (options.ends_with_close) break;
       fail(
           "the server closed connection %u with %u", connection->index,
           size < 2 ? 1005u : (unsigned)payload[0] << 8 | payload[1]);

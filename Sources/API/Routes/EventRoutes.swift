@@ -17,7 +17,7 @@ enum EventRoutes {
     return Int(text) ?? -1
   }
 
-  static func all(_ parts: WebAPI.Parts, _ configuration: APIConfiguration) -> [Route] {
+  static func all(_ parts: WebAPI.Parts, _ configuration: APIConfiguration, _ gate: RouteGate) -> [Route] {
     let journal = parts.projects.journal
     return [
       Route(
@@ -36,6 +36,9 @@ enum EventRoutes {
         guard let topic = call.query["topic"]?.string, Topic.isWellFormed(topic) else {
           throw ServiceError(.invalid, "topic must be KIND:ID, for example project:ID", location: ["query", "topic"])
         }
+        guard try await gate.sees(topic: topic, call.caller) else {
+          throw ServiceError(.notFound, "there is no topic '\(topic)'")
+        }
         return EventStreamResponse.make(
           journal, topic: topic, after: lastEventID(call) ?? call.query["after"]?.integer, configuration: configuration)
       },
@@ -48,7 +51,10 @@ enum EventRoutes {
           """,
         answers: [.empty(.switchingProtocols, "A WebSocket.")], problems: [.upgradeRequired]
       ) { call in
-        try .webSocket(call.request.head) { socket in try await TopicSocket(journal: journal, socket: socket).run() }
+        let caller = call.caller
+        return try .webSocket(call.request.head) { socket in
+          try await TopicSocket(journal: journal, socket: socket, gate: gate, caller: caller).run()
+        }
       },
     ]
   }

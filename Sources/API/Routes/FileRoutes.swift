@@ -66,26 +66,34 @@ enum FileRoutes {
     Route(
       method: .put, path: "/projects/{id}/files/{path...}", id: "putFile", area: "files",
       summary: "Write one file as a commit",
-      about: "If-Match must hold the ETag that the file was read with; without it only a new file is written.",
+      about: """
+        If-Match must hold the ETag that the file was read with, or * for any file that is there; `If-None-Match: *` \
+        writes only a file that is not there, and so does a request without a condition. A condition that does not \
+        hold is answered 412. Content that is there already makes no commit.
+        """,
       body: .object([
         .required("content", .string(maximum: 2 << 20), "The file's text."),
         .optional("message", .string(maximum: 10_000), "The commit's message."),
       ]),
       answers: [
-        .json(.ok, .object([.required("path", .string()), .required("committed_sha", .string())]), "The commit.")
-      ], problems: [.preconditionFailed]
+        .json(.ok, written, "The commit."), .json(.created, written, "The commit that has the new file."),
+      ], problems: [.conflict, .preconditionFailed]
     ) { call in
-      let tag = call.request.head.fields["if-match"].map { tag in
-        // A tag made weak by compression names the same content.
-        String((tag.hasPrefix("W/") ? tag.dropFirst(2) : tag[...]).filter { $0 != "\"" })
-      }
-      let commit = try await projects.write(
+      let fields = call.request.head.fields
+      let condition = FileCondition(
+        match: fields["if-match"].map { .init($0) }, noneMatch: fields["if-none-match"].map { .init($0) })
+      let file = try await projects.write(
         Array((call.body["content"]?.string ?? "").utf8), to: call.parameter("path"), of: call.parameter("id"),
-        tag: tag,
-        message: call.body["message"]?.string)
-      return .json(["path": .string(call.parameter("path")), "committed_sha": .string(commit.hex)])
+        if: condition, message: call.body["message"]?.string)
+      var response = Response.json(
+        ["path": .string(call.parameter("path")), "committed_sha": .string(file.commit.hex)],
+        file.isNew ? .created : .ok)
+      response.fields["etag"] = "\"\(file.tag.hex)\""
+      return response
     }
   }
+
+  private static let written = Schema.object([.required("path", .string()), .required("committed_sha", .string())])
 
   private static func history(_ projects: ProjectService) -> [Route] {
     [

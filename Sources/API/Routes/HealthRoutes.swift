@@ -1,13 +1,13 @@
+import HTTP
 import HTTPTypes
 import JSON
 import Platform
-import Sandbox
 import Server
 import Services
 
 /// Whether the daemon is well.
 enum HealthRoutes {
-  static func all(_ parts: WebAPI.Parts, _ configuration: APIConfiguration) -> [Route] {
+  static func all(_ parts: WebAPI.Parts, _ configuration: APIConfiguration, _ health: DetailedHealth) -> [Route] {
     [
       Route(
         method: .get, path: "/health", id: "getHealth", area: "health", summary: "Tell whether the daemon is well",
@@ -16,21 +16,22 @@ enum HealthRoutes {
       Route(
         method: .get, path: "/health/detailed", id: "getDetailedHealth", area: "health",
         summary: "Tell how each part of the daemon is",
+        about: "A check is null when what it asks about is not there and not needed; `degraded` when one is false.",
         answers: [.json(.ok, .any, "What /health says, and each part with what it lacks.")]
-      ) { _ in .json(try await detailed(parts, configuration)) },
+      ) { call in
+        let basics = try JSONParser.parse(body(parts.health.isConnected, configuration)).object ?? JSONObject()
+        return .json(try await health.report(basics: basics, for: call.caller))
+      },
+      Route(
+        method: .get, path: "/metrics", id: "getMetrics", area: "health",
+        summary: "Tell Prometheus what the daemon does",
+        answers: [.text("text/plain", "Prometheus' text format, version 0.0.4.")]
+      ) { _ in
+        let text = MetricText.encode(await parts.metrics.families())
+        let fields = HeaderFields([("content-type", MetricText.mediaType), ("cache-control", "no-store")])
+        return Response(.ok, fields: fields, body: .bytes(Array(text.utf8)))
+      },
     ]
-  }
-
-  private static func detailed(_ parts: WebAPI.Parts, _ configuration: APIConfiguration) async throws -> JSONValue {
-    let body = try JSONParser.parse(body(parts.health.isConnected, configuration))
-    guard case .object(var object) = body else { return body }
-    let sandbox = parts.testRunner.sandbox
-    object["sandbox"] = [
-      "features": .array(sandbox.features.names.map { .string($0) }),
-      "missing": .array(sandbox.missing.names.map { .string($0) }), "landlock": .integer(Sandbox.landlockVersion),
-      "sufficient": .bool(sandbox.isSufficient),
-    ]
-    return .object(object)
   }
 
   /// Written by hand: asked for by every load balancer, every few seconds.

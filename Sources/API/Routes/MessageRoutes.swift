@@ -27,7 +27,7 @@ enum MessageRoutes {
         .json(.ok, .reference("MessageResult"), "What came of it."),
         .json(
           .accepted, .object([.required("status", .string()), .required("message_id", .string())]), "It is stored."),
-      ], problems: [.conflict, .serviceUnavailable]
+      ], problems: [.conflict, .serviceUnavailable], scope: .execute
     ) { call in
       let messageID = call.body["message_id"]?.string
       guard messageID == nil || messageID?.wholeMatch(of: /[A-Za-z0-9._:~-]+/) != nil else {
@@ -36,7 +36,7 @@ enum MessageRoutes {
       }
       let submitted = try await messages.submit(
         session: call.parameter("id"), prompt: call.body["prompt"]?.string ?? "",
-        messageID: messageID)
+        messageID: messageID, keyID: call.caller.keyID)
       guard call.request.head.fields.tokens(of: "prefer").contains("respond-async") else {
         return .json(try await messages.result(of: submitted.messageID).json)
       }
@@ -57,7 +57,8 @@ enum MessageRoutes {
       Route(
         method: .post, path: "/sessions/{id}/cancel", id: "cancelSession", area: "messages",
         summary: "Stop the open work of a session",
-        answers: [.json(.ok, .object([.required("cancelled", .integer())]), "How many messages were being worked on.")]
+        answers: [.json(.ok, .object([.required("cancelled", .integer())]), "How many messages were being worked on.")],
+        scope: .execute
       ) { call in .json(["cancelled": .integer(try await messages.cancel(session: call.parameter("id")))]) },
       Route(
         method: .get, path: "/messages/{id}/full", id: "getFullMessage", area: "messages",

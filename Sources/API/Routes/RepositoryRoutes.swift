@@ -22,9 +22,10 @@ enum RepositoryRoutes {
         case .text(let text):
           let fields = HeaderFields([("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-cache")])
           return Response(.ok, fields: fields, body: .bytes(Array(text.utf8)))
-        case .object(let path):
+        case .object(let name, let repository):
           let file: FileBody
-          do { file = try await projects.disk.run { try FileBody.open(path) } } catch is SystemError {
+          do { file = try await projects.disk.run { try FileBody.open(name, below: repository) } } catch is SystemError
+          {
             throw ServiceError(.notFound, "File not found")
           }
           var response = Response.file(file, contentType: "application/octet-stream")

@@ -17,7 +17,8 @@ enum SessionRoutes {
         method: .post, path: "/projects/{id}/sessions", id: "startSession", area: "sessions",
         summary: "Start a session, or get the one that is there",
         about: "A project has one session about the whole of it and one about each node.",
-        body: .object([type, .optional("node_id", .string(maximum: 200), "The node, for a node session.")]),
+        body: .object(
+          [type, .optional("node_id", .string(maximum: 200), "The node, for a node session.")] + GatewayRoutes.limits),
         isBodyOptional: true,
         answers: [
           .json(.created, .reference("Session"), "A new session."),
@@ -25,7 +26,8 @@ enum SessionRoutes {
         ]
       ) { call in
         let started = try await sessions.start(
-          project: call.parameter("id"), type: call.body["session_type"]?.string, nodeID: call.body["node_id"]?.string)
+          project: call.parameter("id"), type: call.body["session_type"]?.string, nodeID: call.body["node_id"]?.string,
+          limits: GatewayRoutes.limits(of: call.body))
         return .json(SessionView.json(started.session), started.isNew ? .created : .ok)
       },
       Route(
@@ -57,7 +59,8 @@ enum SessionRoutes {
         summary: "List all sessions, newest first", parameters: Route.paging,
         answers: [.json(.ok, .array(.reference("Session")), "The sessions.")]
       ) { call in
-        call.list(try await sessions.sessions(project: nil, page: call.page), id: \.id, SessionView.json)
+        let found = try await sessions.sessions(project: nil, page: call.page, owner: call.caller.confinement)
+        return call.list(found, id: \.id, SessionView.json)
       },
       Route(
         method: .get, path: "/sessions/{id}", id: "getSession", area: "sessions", summary: "Show a session",

@@ -41,7 +41,8 @@ enum TestRoutes {
         method: .get, path: "/tests", id: "listTests", area: "tests", summary: "List all tests",
         parameters: Route.paging, answers: [list]
       ) { call in
-        call.list(try await tests.testCases(project: nil, page: call.page), id: \.id, TestCaseView.json)
+        let found = try await tests.testCases(project: nil, page: call.page, owner: call.caller.confinement)
+        return call.list(found, id: \.id, TestCaseView.json)
       },
       Route(
         method: .get, path: "/projects/{id}/tests", id: "listProjectTests", area: "tests",
@@ -117,14 +118,15 @@ enum TestRoutes {
         method: .post, path: "/tests/{id}/run", id: "runTest", area: "tests", summary: "Run a test in the sandbox",
         about: "Answers when the test has ended; what it prints comes as test_output events meanwhile.",
         body: .object([diff]), isBodyOptional: true,
-        answers: [.json(.ok, .reference("TestResult"), "What came of it.")], problems: [.serviceUnavailable]
+        answers: [.json(.ok, .reference("TestResult"), "What came of it.")], problems: [.serviceUnavailable],
+        scope: .execute
       ) { call in
         .json(try await runner.run(call.parameter("id"), diff: call.body["diff_id"]?.string).json)
       },
       Route(
         method: .post, path: "/projects/{id}/tests/run", id: "runProjectTests", area: "tests",
         summary: "Run a project's tests, several at once", body: .object([quickOnly, diff]), isBodyOptional: true,
-        answers: [summary], problems: [.serviceUnavailable]
+        answers: [summary], problems: [.serviceUnavailable], scope: .execute
       ) { call in
         let runs = try await runner.runAll(
           project: call.parameter("id"), diff: call.body["diff_id"]?.string,
@@ -135,7 +137,7 @@ enum TestRoutes {
         method: .post, path: "/diffs/{id}/test", id: "testDiff", area: "tests",
         summary: "Run the project's tests against what a diff proposes",
         about: "The results stay on the diff, with the tree that they are about.", body: .object([quickOnly]),
-        isBodyOptional: true, answers: [summary], problems: [.serviceUnavailable]
+        isBodyOptional: true, answers: [summary], problems: [.serviceUnavailable], scope: .execute
       ) { call in
         let runs = try await runner.runAll(
           diff: call.parameter("id"), quickOnly: call.body["quick_only"]?.bool ?? false)

@@ -42,15 +42,18 @@ enum SocketIORoutes {
     }
     if transport == "websocket" {
       return try .webSocket(request.head, maximumMessage: SocketIOServer.payloadLimit) { socket in
-        try await SocketIOTransport(server: server, socket: socket).run(session, projectID: request.query("project_id"))
+        try await SocketIOTransport(server: server, socket: socket).run(
+          session, projectID: request.query("project_id"), caller: request.caller)
       }
     }
     guard let session else {
-      guard let session = server.open(projectID: request.query("project_id")) else {
+      guard let session = server.open(projectID: request.query("project_id"), caller: request.caller) else {
         throw Problem(.serviceUnavailable, code: "too_many_sessions", "too many Socket.IO sessions are open")
       }
       return text("0" + server.handshake(session, upgrades: ["websocket"]))
     }
+    // A poll behind the one that told the end must not go without an answer while the session is cleared away.
+    guard await !session.hasEnded else { throw Fault.unknownSession }
     guard await session.beginPoll() else { throw Fault.badRequest }
     // Streamed, since then the connection is watched: a client that goes away does not take a payload with it.
     return Response(
@@ -100,13 +103,13 @@ struct SocketIOTransport: Sendable {
   let socket: WebSocketConnection
 
   /// Opens a session, or takes one over from polling, and serves it until either side ends.
-  func run(_ polled: SocketIOSession?, projectID: String?) async throws {
+  func run(_ polled: SocketIOSession?, projectID: String?, caller: Caller) async throws {
     let session: SocketIOSession
     if let polled {
       guard try await upgrade(polled) else { return }
       session = polled
     } else {
-      guard let opened = server.open(projectID: projectID), await opened.attachWebSocket() else {
+      guard let opened = server.open(projectID: projectID, caller: caller), await opened.attachWebSocket() else {
         return await socket.close(.init(rawValue: 1013), reason: "too many sessions")
       }
       session = opened
@@ -139,16 +142,11 @@ struct SocketIOTransport: Sendable {
   private func serve(_ session: SocketIOSession) async throws {
     try await withThrowingDiscardingTaskGroup { group in
       group.addTask {
-        while let packets = await session.nextForWebSocket() {
-          for packet in packets {
-            if case .binary(let bytes) = packet {
-              try await socket.send(.binary, bytes)
-            } else {
-              try await socket.send(text: packet.text)
-            }
-          }
+        do { try await send(session) } catch {
+          // The other half may wait for room, which nobody makes any more.
+          await session.close(saySo: false)
+          throw error
         }
-        await socket.close(session.isAbandoned ? .goingAway : .normalClosure)
       }
       do {
         while let event = try await socket.receive() {
@@ -168,5 +166,19 @@ struct SocketIOTransport: Sendable {
       }
       await session.close()
     }
+  }
+
+  /// Sends what the session has to say until its end.
+  private func send(_ session: SocketIOSession) async throws {
+    while let packets = await session.nextForWebSocket() {
+      for packet in packets {
+        if case .binary(let bytes) = packet {
+          try await socket.send(.binary, bytes)
+        } else {
+          try await socket.send(text: packet.text)
+        }
+      }
+    }
+    await socket.close(session.isAbandoned ? .goingAway : .normalClosure)
   }
 }

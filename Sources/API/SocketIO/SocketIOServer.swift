@@ -1,6 +1,7 @@
 import EventLog
 import JSON
 import Platform
+import Server
 import Services
 import SocketIO
 import Synchronization
@@ -17,14 +18,18 @@ package final class SocketIOServer: Sendable {
   let journal: Journal
   let projects: ProjectService
   let configuration: APIConfiguration
+  let authenticator: Authenticator
+  let gate: RouteGate
   private let sessions = Mutex<[String: SocketIOSession]>([:])
   private let arrivals = AsyncStream.makeStream(of: SocketIOSession.self)
 
   /// A server over projects; sessions do nothing until `run`.
-  init(projects: ProjectService, configuration: APIConfiguration) {
+  init(projects: ProjectService, configuration: APIConfiguration, authenticator: Authenticator, gate: RouteGate) {
     journal = projects.journal
     self.projects = projects
     self.configuration = configuration
+    self.authenticator = authenticator
+    self.gate = gate
   }
 
   /// Runs the sessions until the task is cancelled.
@@ -51,8 +56,8 @@ package final class SocketIOServer: Sendable {
   var count: Int { sessions.withLock { $0.count } }
 
   /// A new session, or nil when there are too many.
-  func open(projectID: String?) -> SocketIOSession? {
-    let session = SocketIOSession(server: self, projectID: projectID)
+  func open(projectID: String?, caller: Caller) -> SocketIOSession? {
+    let session = SocketIOSession(server: self, projectID: projectID, caller: caller)
     let isOpen = sessions.withLock { sessions -> Bool in
       guard sessions.count < Self.sessionLimit else { return false }
       sessions[session.id] = session

@@ -1,11 +1,14 @@
 import EventLog
 import JSON
 import Platform
+import Server
 import Services
 import SocketIO
 
 extension SocketIOSession {
   /// Takes a packet of the client.
+  ///
+  /// A message waits until there is room for its answer: who asks and asks and never reads is not listened to.
   ///
   /// - Throws: `SocketIOError` when the session must end.
   func receive(_ packet: EngineIOPacket) async throws(SocketIOError) {
@@ -13,8 +16,10 @@ extension SocketIOSession {
     case .pong: isAwaitingPong = false
     case .close: close()
     case .message(let text):
+      await awaitRoom()
       if let packet = try decoder.receive(text) { try await receive(packet) }
     case .binary(let bytes):
+      await awaitRoom()
       if let packet = try decoder.receive(binary: bytes) { try await receive(packet) }
     case .open, .ping, .upgrade, .noop: break
     }
@@ -28,15 +33,32 @@ extension SocketIOSession {
     }
     guard packet.kind == .connect || socketID != nil else { return close() }
     switch packet.kind {
-    case .connect: await connect()
+    case .connect: await connect(packet.data)
     case .disconnect: close()
     case .event, .binaryEvent: await answer(packet)
     case .acknowledgement, .binaryAcknowledgement, .connectError: break
     }
   }
 
-  private func connect() async {
+  /// Takes a client into the namespace; who it is it may say in the `auth` payload.
+  private func connect(_ auth: JSONValue?) async {
     guard socketID == nil else { return close() }
+    do {
+      if server.gate.keys.isRequired, let key = (auth?["key"] ?? auth?["token"])?.string {
+        caller = try await server.authenticator.caller(key: key)
+      }
+      guard caller.scopes.contains(.read) else {
+        throw Authenticator.refusal("key_required", "an access key is needed: send it as auth {key: KEY}")
+      }
+    } catch {
+      let problem = error as? Problem
+      let data: JSONValue = [
+        "message": .string(problem?.detail ?? "the key cannot be looked up now"),
+        "data": ["code": .string(problem?.code ?? "unavailable")],
+      ]
+      return send(SocketIOPacket(.connectError, data: data))
+    }
+    guard self.socketID == nil, !isClosed else { return close() }
     let socketID = UUIDv7.make()
     self.socketID = socketID
     send(SocketIOPacket(.connect, data: ["sid": .string(socketID)]))
@@ -66,7 +88,10 @@ extension SocketIOSession {
     guard after.isNull || after.integer.map({ $0 >= 0 }) == true else {
       return refuse("after must be the seq of an event, or be left out")
     }
-    guard (try? await server.projects.project(project)) != nil else { return refuse("Project not found") }
+    // What cannot be looked up now is answered like what is not there.
+    guard (try? await server.gate.sees(topic: Topic.project(project), caller)) == true,
+      (try? await server.projects.project(project)) != nil
+    else { return refuse("Project not found") }
     guard subscriptions.count < TopicSocket.topicLimit || subscriptions[project] != nil else {
       return refuse("a session may follow \(TopicSocket.topicLimit) projects")
     }

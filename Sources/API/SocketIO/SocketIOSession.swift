@@ -1,6 +1,7 @@
 import EventLog
 import JSON
 import Platform
+import Server
 import Services
 import SocketIO
 
@@ -16,6 +17,8 @@ actor SocketIOSession {
   nonisolated let id = UUIDv7.make()
   let server: SocketIOServer
   let projectID: String?
+  /// Who it is, as far as is known.
+  var caller: Caller
   private var outbound: [EngineIOPacket] = []
   private var outboundBytes = 0
   private var takers: [CheckedContinuation<Void, Never>] = []
@@ -37,10 +40,14 @@ actor SocketIOSession {
   private static let payloadPackets = 16
   private static let connectTimeout: Duration = .seconds(45)
 
-  init(server: SocketIOServer, projectID: String?) {
+  init(server: SocketIOServer, projectID: String?, caller: Caller) {
     self.server = server
     self.projectID = projectID
+    self.caller = caller
   }
+
+  /// Whether the client was told that the session is closed, behind all else that it was sent.
+  var hasEnded: Bool { isClosed && !isAbandoned && outbound.isEmpty }
 
   /// Lives until the session is closed: pings, heartbeats and subscriptions.
   func run() async {
@@ -48,7 +55,12 @@ actor SocketIOSession {
       group.addTask { await self.keepAlive() }
       group.addTask { await self.beat() }
       group.addTask { await self.awaitConnect() }
+      var isWatched = false
       for await (subscription, projectID) in arrivals.stream {
+        if !isWatched, let key = caller.keyID {
+          isWatched = true
+          group.addTask { await self.awaitEnd(ofKey: key) }
+        }
         group.addTask { await self.pump(subscription, projectID: projectID) }
       }
       group.cancelAll()
@@ -86,8 +98,8 @@ actor SocketIOSession {
 
   func emit(_ name: String, _ data: JSONValue) { send(.event(name, data)) }
 
-  /// Waits until the transport has taken enough of what waits.
-  private func awaitRoom() async {
+  /// Waits until the transport has taken enough of what waits, or the session is closed.
+  func awaitRoom() async {
     while outboundBytes > Self.outboundLimit, !isClosed { await withCheckedContinuation { givers.append($0) } }
   }
 }
@@ -193,6 +205,12 @@ extension SocketIOSession {
 
   private func awaitConnect() async {
     if await sleep(Self.connectTimeout, unless: { self.socketID != nil }), socketID == nil { close() }
+  }
+
+  /// Ends the session when the key does by which it is known.
+  private func awaitEnd(ofKey id: String) async {
+    await server.gate.keys.untilInvalid(id: id)
+    if !Task.isCancelled { close() }
   }
 
   /// Sends the events of a project; each has its number as `seq` beside its own members.

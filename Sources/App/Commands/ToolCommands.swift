@@ -4,6 +4,7 @@ import AsyncHTTPClient
 import Foundation
 import JSON
 import Logging
+import ModelProviders
 import ModelServer
 import NIOCore
 import Server
@@ -12,7 +13,10 @@ import Server
 struct ModelServerCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "model-server", abstract: "Serve the embedded model provider on loopback.",
-    discussion: "It speaks OpenAI's Responses API below /v1 and answers by rules: it is not a language model.")
+    discussion: """
+      It speaks OpenAI's Responses API, Anthropic's Messages API and the Gemini API, and answers by rules: it is not a \
+      language model.
+      """)
 
   @Option(help: "The port; 0 takes a free one.") var port = 0
   @Option(help: "A folder of cassettes to answer from before the rules.") var cassettes: String?
@@ -34,6 +38,9 @@ struct ModelServerCommand: AsyncParsableCommand {
       configuration: ServerConfiguration(host: "127.0.0.1", port: port),
       handler: ServerHandler(router: model.router, logger: logger))
     StandardOutput.print("listening on http://127.0.0.1:\(server.port)")
+    for (name, setting) in zip(ProviderName.allCases, [Setting.openAIBaseURL, .anthropicBaseURL, .geminiBaseURL]) {
+      StandardOutput.print("\(setting.rawValue)=\(ModelServer.baseURL(of: name, port: server.port))")
+    }
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await server.run() }
       await Application.stopRequests().wait()
@@ -52,7 +59,7 @@ struct OpenAPICommand: AsyncParsableCommand {
     defer { try? FileManager.default.removeItem(at: folder) }
     let environment = ["DATABASE_URL": "sqlite:///\(folder.path)/empty.db", "MEDIA_PATH": folder.path]
     try await Subsystems.with(try Settings(environment: environment, dotEnv: nil)) { subsystems in
-      StandardOutput.print(String(decoding: subsystems.api.document, as: UTF8.self))
+      StandardOutput.print(String(decoding: try subsystems.makeAPI().document, as: UTF8.self))
     }
   }
 }

@@ -8,7 +8,8 @@ struct VibegrapherCommand: AsyncParsableCommand {
     discussion: "Settings come from the environment and from .env; .env.example lists them.",
     version: "1.0.0",
     subcommands: [
-      ServeCommand.self, MigrateCommand.self, ResetDatabaseCommand.self, SeedCommand.self, ModelServerCommand.self,
+      ServeCommand.self, MigrateCommand.self, ResetDatabaseCommand.self, SeedCommand.self, KeysCommand.self,
+      ModelServerCommand.self,
       OpenAPICommand.self, HealthcheckCommand.self,
     ], defaultSubcommand: ServeCommand.self)
 

@@ -17,6 +17,10 @@ void cplatform_name_thread(const char *name);
 /* pipe2(2) with both ends closed at exec. */
 int cplatform_pipe(int ends[2]);
 
+/* Opens a file below a folder for reading, where no part of its path below the folder is a link: see RESOLVE_BENEATH
+ * in openat2(2). -1 with errno. */
+int cplatform_open_beneath(const char *folder, const char *path);
+
 /* accept4(2): a non-blocking connected socket, closed at exec. */
 int cplatform_accept(int listener);
 

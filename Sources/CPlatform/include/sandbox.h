@@ -45,6 +45,10 @@ int cplatform_sandbox_probe(int groups, uint32_t *features);
 /* The version of Landlock's interface that the kernel has, 0 for none. */
 int cplatform_landlock_version(void);
 
+/* From now on the calling thread, and no other, can make, change and remove files only below a folder, whatever links
+ * lead elsewhere. 0 or an errno; ENOSYS without Landlock. */
+int cplatform_confine_writes(const char *folder);
+
 /* Where a spawn failed. */
 enum cplatform_sandbox_step {
     CPLATFORM_SANDBOX_NONE = 0,
@@ -52,6 +56,7 @@ enum cplatform_sandbox_step {
     CPLATFORM_SANDBOX_PIPE,
     CPLATFORM_SANDBOX_GROUP,
     CPLATFORM_SANDBOX_CLONE,
+    CPLATFORM_SANDBOX_START,
     CPLATFORM_SANDBOX_IDENTITY,
     CPLATFORM_SANDBOX_HOSTNAME,
     CPLATFORM_SANDBOX_LOOPBACK,
@@ -110,6 +115,7 @@ struct cplatform_sandbox {
     uint64_t work_bytes;            /* its size */
     uint64_t work_files;            /* how many files and folders it takes */
     const char *work_folder;        /* a folder of the host to be /work instead; needed without a private root */
+    int work_is_temporary;          /* the supervisor removes that folder when the daemon is gone */
     const struct cplatform_sandbox_file *files;
     int file_count;
     const struct cplatform_sandbox_bind *binds;
@@ -169,6 +175,10 @@ int cplatform_sandbox_end(const struct cplatform_sandboxed *child);
 /* Reads the result and reaps; blocks unless the pidfd is readable. Closes the pidfd and the channel (not the terminal)
  * and removes the control group. Returns 0 or an errno. */
 int cplatform_sandbox_finish(struct cplatform_sandboxed *child, struct cplatform_sandbox_result *result);
+
+/* Makes a folder of its own in the first of $TMPDIR, /tmp, /var/tmp and /dev/shm that takes one, and writes its path,
+ * which ends with NUL. 0 or an errno. */
+int cplatform_make_temporary_folder(char path[4096]);
 
 /* Removes what a program left in a folder of the host, however deep, and the folder. Follows no link. 0 or an errno. */
 int cplatform_remove_folder(const char *path);

@@ -21,5 +21,11 @@ extern const struct cresources_file cresources_test_runner;
 /* Prices of models. */
 extern const struct cresources_file cresources_prices;
 
+/* How many tokens models read. */
+extern const struct cresources_file cresources_context_windows;
+
 /* The page at /docs. */
 extern const struct cresources_file cresources_docs_page;
+
+/* The files of the projects that a new one can begin as, each named TEMPLATE/PATH, or NULL behind the last. */
+const struct cresources_file *cresources_template_file(size_t index);

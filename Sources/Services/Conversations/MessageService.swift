@@ -16,6 +16,7 @@ import Synchronization
 /// up again by the next start of the daemon when this one dies. It is done once, however often it is asked for.
 package final class MessageService: Sendable {
   let projects: ProjectService
+  let diffs: DiffService
   let sessions: SessionService
   let journal: Journal
   let python: PythonHelper
@@ -42,9 +43,11 @@ package final class MessageService: Sendable {
 
   /// Messages of these projects, worked on by models of a provider.
   package init(
-    projects: ProjectService, provider: any ModelProvider, models: AgentModels, python: PythonHelper, logger: Logger
+    projects: ProjectService, diffs: DiffService, provider: any ModelProvider, models: AgentModels,
+    python: PythonHelper, logger: Logger
   ) {
     self.projects = projects
+    self.diffs = diffs
     sessions = SessionService(projects: projects)
     journal = projects.journal
     loop = ProposalLoop(provider: provider, models: models)
@@ -54,34 +57,29 @@ package final class MessageService: Sendable {
   }
 
   /// Stores a message and begins its work, unless it is stored already; returns its id.
+  ///
+  /// Its cost counts to the access key.
   package func submit(
-    session id: String, prompt: String, messageID: String?, parentDiffID: String? = nil
+    session id: String, prompt: String, messageID: String?, keyID: String? = nil
   ) async throws -> (messageID: String, isNew: Bool) {
     let session = try await sessions.session(id)
-    let messageID = messageID ?? UUIDv7.make()
-    let time = Timestamp.now.text
-    let run = RunRecord(
-      messageId: messageID, sessionId: id, state: .queued, attempts: 0, prompt: prompt,
-      traceId: "trace_" + UUIDv7.make().filter { $0 != "-" }, parentDiffId: parentDiffID, createdAt: time)
-    let message = MessageRecord(
-      id: messageID, sessionId: id, requestId: messageID, role: "user", messageType: "user_input", content: prompt,
-      traceId: run.traceId, createdAt: time)
-    let isNew = try await journal.append { db, events -> Bool in
+    // Not even the agents' provider needs a secret that somebody pasted.
+    let submission = Submission(
+      session: id, project: session.projectId, prompt: journal.redactor.redact(prompt),
+      messageID: messageID ?? UUIDv7.make(), keyID: keyID)
+    let isNew = try await journal.append { db, events in
       guard try db.session(id: id) != nil else { throw ServiceError(.notFound, "Session not found") }
-      if let existing = try db.message(id: messageID) {
-        guard existing.sessionId == id, existing.role == "user" else {
-          throw ServiceError(.conflict, "the message_id '\(messageID)' is taken by another message")
-        }
-        return false
-      }
-      try db.insert(message)
-      try db.insert(run)
-      let topics = [Topic.project(session.projectId), Topic.session(id)]
-      events.append(NewEvent("conversation_message", topics: topics, data: MessageView.event(message)))
-      return true
+      return try submission.insert(into: db, &events)
     }
-    if isNew { begin(messageID) }
-    return (messageID, isNew)
+    if isNew { begin(submission.messageID) }
+    return (submission.messageID, isNew)
+  }
+
+  /// Begins the work of a submission that was stored; false when it was not.
+  func begin(_ submission: Submission) async throws -> Bool {
+    let run = try await journal.store.read { db in try db.run(messageID: submission.messageID) }
+    if run != nil { begin(submission.messageID) }
+    return run != nil
   }
 
   /// The result of a message's work, when it has ended.
@@ -134,7 +132,7 @@ package final class MessageService: Sendable {
   ///
   /// Must have returned before anybody can ask for a result.
   package func restore() async throws {
-    for run in try await journal.store.read({ db in try db.runsWithMemory() }) { try await remember(run) }
+    for run in try await journal.store.read({ db in try db.runsWithMemory() }) { try await sessions.remember(run) }
     for run in try await journal.store.read({ db in try db.openRuns() }) { begin(run.messageId) }
   }
 

@@ -1,10 +1,12 @@
 import Agents
 import EventLog
+import GRDB
 import Git
 import JSON
 import Logging
 import ModelProviders
 import Platform
+import PythonSource
 import Store
 
 /// The work on one message, from its row to its result.
@@ -100,26 +102,61 @@ struct MessageWork {
       throw ServiceError(.wrongState, "the project's repository has no commit")
     }
     let tree = try await repository.tree(of: head)
-    let memory = ConversationFile(path: session.conversationsDbPath)
-    let task = ProposalTask(
-      prompt: run.prompt, files: try await files(in: tree, of: repository), nodeID: session.nodeId,
-      memory: try await remembered(session.openaiSessionKey, in: memory),
-      evaluatorMemory: try await remembered(session.evaluatorKey, in: memory))
+    let files = try await files(in: tree, of: repository)
+    var task = ProposalTask(
+      prompt: run.prompt, files: files, node: await node(session.nodeId, in: files),
+      rejected: try await rejected(run.parentDiffId))
+    let memory = SessionMemory(
+      disk: service.projects.disk, journal: service.journal, file: ConversationFile(path: session.conversationsDbPath),
+      sessionID: session.id, topics: recorder.topics)
+    task.memory = try await memory.items(
+      session.openaiSessionKey, room: service.loop.room(for: AllAgents.vibecoder, task))
+    task.evaluatorMemory = try await memory.items(
+      session.evaluatorKey, room: service.loop.room(for: AllAgents.evaluator, task))
     let environment = RunEnvironment(
       repository: repository, writer: service.projects.repositories.writer(project.repositoryPath), tree: tree,
       python: service.python, recorder: recorder)
-    let outcome = try await service.loop.run(task, in: environment)
+    let caller = ModelCaller(
+      projectID: project.id, sessionID: session.id, messageID: messageID, keyID: run.keyId)
+    let outcome = try await ModelCaller.$current.withValue(caller) {
+      try await service.loop.run(task, in: environment)
+    }
     let context = Context(run: run, session: session, project: project, recorder: recorder, head: head, tree: tree)
     return try await finish(context, outcome)
   }
 
-  private func remembered(_ key: String, in memory: ConversationFile) async throws -> [JSONValue] {
-    try await service.projects.disk.run { try memory.items(session: key) }.compactMap { try? JSONParser.parse($0) }
+  /// The definition that a node session is about, as the entry file has it now.
+  private func node(_ id: String?, in files: [ProposalTask.File]) async -> ProposalTask.Node? {
+    guard let id else { return nil }
+    guard let entry = files.first else { return .missing(name: id, known: []) }
+    let nodes: [JSONValue]
+    do { nodes = try await service.python.nodes(path: entry.path, source: entry.text).array ?? [] } catch {
+      return .unreadable(name: id, reason: (error as? PythonSourceError)?.message ?? "\(error)")
+    }
+    let keys = ["id", "name", "variable"]
+    guard let node = keys.lazy.compactMap({ key in nodes.first { $0[key]?.string == id } }).first,
+      let first = node["line_start"]?.integer, let last = node["line_end"]?.integer, first >= 1, first <= last
+    else { return .missing(name: id, known: nodes.compactMap { $0["name"]?.string }) }
+    let lines = entry.text.split(separator: "\n", omittingEmptySubsequences: false)
+    let text = lines.dropFirst(first - 1).prefix(last - first + 1).joined(separator: "\n")
+    func names(_ key: String) -> [String] { (node[key]?.array ?? []).compactMap(\.string) }
+    return .found(
+      name: node["name"]?.string ?? id, path: entry.path, lines: first...last, text: String(text.prefix(20_000)),
+      tools: names("tools"), handoffs: names("handoffs"))
+  }
+
+  /// The patch that a person rejected with the words that are this message.
+  private func rejected(_ id: String?) async throws -> ProposalTask.Rejected? {
+    guard let id else { return nil }
+    let diff = try await service.journal.store.read { db in try db.diff(id: id) }
+    return diff.map { .init(prompt: $0.vibecoderPrompt, patch: $0.diffContent) }
   }
 
   /// The Python files of a tree, the entry file first, as far as an agent can look at them.
   private func files(in tree: ObjectID, of repository: Repository) async throws -> [ProposalTask.File] {
-    let entries = try await repository.entries(of: tree).filter { $0.kind == .file && $0.path.hasSuffix(".py") }
+    let entries = try await repository.entries(of: tree, withSizes: false).filter {
+      $0.kind == .file && $0.path.hasSuffix(".py")
+    }
     let entry = EntryFile.choose(from: entries.map(\.path))
     var files: [ProposalTask.File] = []
     for path in entries.map(\.path).sorted(by: { ($0 == entry ? 0 : 1, $0) < ($1 == entry ? 0 : 1, $1) }).prefix(200) {
@@ -132,7 +169,7 @@ struct MessageWork {
   /// Ends work that came to an outcome: its diff, its last message and its result are stored in one transaction.
   private func finish(_ context: Context, _ outcome: ProposalOutcome) async throws -> MessageResult {
     let (run, session) = (context.run, context.session)
-    var diff: DiffRecord?
+    var made: DiffService.Made?
     var content: String?
     var (error, feedback): (String?, String?)
     switch outcome.result {
@@ -141,8 +178,9 @@ struct MessageWork {
       (error, feedback) = ("no patch was approved in \(ProposalLoop.maximumIterations) attempts", last)
       content = "Maximum iteration limit reached without approval"
     case .approved(let proposal, let evaluation, _):
-      diff = try await makeDiff(context, proposal, evaluation)
+      made = try await makeDiff(context, proposal, evaluation)
     }
+    let diff = made?.diff
     let result = MessageResult(
       sessionID: session.id, messageID: messageID, traceID: run.traceId, content: content, diffID: diff?.id,
       patch: diff?.diffContent, usage: outcome.usage, error: error, feedback: feedback)
@@ -158,8 +196,7 @@ struct MessageWork {
     let memory: JSONValue = [
       "vibecoder": .array(outcome.memory), "evaluator": .array(outcome.evaluatorMemory),
     ]
-    try await store(run, context.recorder, row: row, diff: diff, result: result, memory: memory)
-    return result
+    return try await store(run, context.recorder, row: row, made: made, result: result, memory: memory)
   }
 
   /// Ends work that came to nothing.
@@ -170,71 +207,46 @@ struct MessageWork {
       sessionID: run.sessionId, messageID: messageID, traceID: run.traceId, content: error, error: error)
     var row = recorder.row(role: "system", type: "run_result", agent: nil, iteration: nil)
     row.content = error
-    try await store(run, recorder, row: row, diff: nil, result: result, memory: nil, state: state)
-    return result
+    return try await store(run, recorder, row: row, made: nil, result: result, memory: nil, state: state)
   }
 
+  /// Stores how the work ended; returns its result as it is stored and shown, without secrets.
   private func store(
-    _ run: RunRecord, _ recorder: RunRecorder, row: MessageRecord, diff: DiffRecord?, result: MessageResult,
+    _ run: RunRecord, _ recorder: RunRecorder, row: MessageRecord, made: DiffService.Made?, result: MessageResult,
     memory: JSONValue?, state: RunRecord.State = .completed
-  ) async throws {
-    var run = run
+  ) async throws -> MessageResult {
+    let redactor = service.journal.redactor
+    var (run, row) = (run, row)
+    row.redact(redactor)
+    let encoded = redactor.redact(result.json.encodedText)
+    let result = MessageResult(json: .encoded(encoded))
     run.state = state
-    run.result = result.json.encodedText
-    run.memory = memory?.encodedText
+    run.result = encoded
+    run.memory = (memory?.encodedText).map(redactor.redact)
     run.updatedAt = Timestamp.now.text
     let topics = recorder.topics
-    try await service.journal.append { [run] db, events in
-      if let diff { try db.insert(diff) }
+    let change: @Sendable (Database, inout [NewEvent]) throws -> Void = { [run, row] db, events in
       try db.insert(row)
       try db.update(run)
-      if let diff {
-        events.append(
-          NewEvent("diff_created", topics: topics + [Topic.diff(diff.id)], data: DiffView.created(diff)))
-      }
       events.append(NewEvent("conversation_message", topics: topics, data: MessageView.event(row)))
       events.append(NewEvent("message.\(state.rawValue)", topics: topics, data: result.json))
     }
-    try await service.remember(run)
+    if let made { _ = try await service.diffs.store(made, change) } else { try await service.journal.append(change) }
+    try await service.sessions.remember(run)
+    return result
   }
 
-  /// Keeps the proposed tree in the repository and makes the diff's row.
+  /// Makes the diff of an approved proposal.
   private func makeDiff(
     _ context: Context, _ proposal: Proposal, _ evaluation: Evaluation
-  ) async throws -> DiffRecord {
-    let id = UUIDv7.make()
+  ) async throws -> DiffService.Made {
     guard let tree = ObjectID(proposal.tree) else { throw GitError(.failed, "a proposal has no tree") }
-    let repository = service.projects.repositories.writer(context.project.repositoryPath)
-    try await repository.setReference("refs/proposals/\(id)", to: tree, note: "proposal")
-    let now = try await repository.head().commit
-    let headTree = try await repository.tree(of: now ?? context.head)
-    let merge = try await repository.merge(base: context.tree, ours: headTree, theirs: tree)
-    var diff = DiffRecord(
-      id: id, sessionId: context.session.id, projectId: context.project.id, baseCommit: context.head.hex,
-      targetBranch: context.project.currentBranch, diffContent: proposal.diff, status: .evaluatorApproved,
-      proposalTree: tree.hex, mergeStatus: .clean, mergeConflicts: "[]", vibecoderPrompt: context.run.prompt,
-      evaluatorReasoning: evaluation.reasoning, commitMessage: evaluation.commitMessage,
-      parentDiffId: context.run.parentDiffId, traceId: context.run.traceId, createdAt: Timestamp.now.text)
-    diff.apply(merge, headTree: headTree)
-    return diff
-  }
-}
-
-extension MessageService {
-  /// Puts what the agents must remember of finished work into the conversation file, once, whatever crashes between.
-  func remember(_ run: RunRecord) async throws {
-    guard let memory = run.memory, let value = try? JSONParser.parse(memory) else { return }
-    guard let session = try await journal.store.read({ db in try db.session(id: run.sessionId) }) else { return }
-    let items =
-      (value["vibecoder"]?.array ?? []).map { (session.openaiSessionKey, $0.encodedText) }
-      + (value["evaluator"]?.array ?? []).map { (session.evaluatorKey, $0.encodedText) }
-    try await projects.disk.run {
-      try ConversationFile(path: session.conversationsDbPath).append(turn: run.messageId, items)
-    }
-    try await journal.append { db, _ in
-      guard var run = try db.run(messageID: run.messageId) else { return }
-      run.memory = nil
-      try db.update(run)
-    }
+    let redactor = service.journal.redactor
+    return try await service.diffs.make(
+      .init(
+        sessionID: context.session.id, project: context.project, base: context.head, tree: tree,
+        prompt: context.run.prompt, reasoning: redactor.redact(evaluation.reasoning),
+        commitMessage: redactor.redact(evaluation.commitMessage), parentID: context.run.parentDiffId,
+        traceID: context.run.traceId))
   }
 }

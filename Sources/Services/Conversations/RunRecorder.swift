@@ -14,6 +14,7 @@ struct RunRecorder: Sendable {
   let requestID: String
   let traceID: String
   private let sequence = Sequence()
+  private let deltas: DeltaRedactors
 
   /// Counts the steps of one run.
   private final class Sequence: Sendable {
@@ -32,6 +33,7 @@ struct RunRecorder: Sendable {
     self.sessionID = sessionID
     self.requestID = requestID
     self.traceID = traceID
+    deltas = DeltaRedactors(journal.redactor)
   }
 
   var topics: [String] { [Topic.project(projectID), Topic.session(sessionID)] }
@@ -48,6 +50,7 @@ struct RunRecorder: Sendable {
   func record(_ step: ProposalStep) async {
     switch step {
     case .agentStarted(let agent, let iteration):
+      deltas.clear()
       var row = row(agent: agent, iteration: iteration)
       row.streamEventType = "agent_updated_stream_event"
       row.eventData = JSONValue.object(JSONObject([("new_agent", ["name": .string(agent)])])).encodedText
@@ -92,8 +95,13 @@ struct RunRecorder: Sendable {
             "message_id": .string(requestID), "session_id": .string(sessionID), "item_id": .string(item),
             "agent": .string(agent), "iteration": .integer(iteration), "name": .string(name),
           ]))
-    case .itemCompleted(let item): await record(item: item, agent: agent, iteration: iteration)
+    case .itemCompleted(let item):
+      for (kind, text) in deltas.finish(item["id"]?.string ?? "") {
+        await post(delta: text, kind, item["id"]?.string ?? "", agent: agent, iteration: iteration)
+      }
+      await record(item: item, agent: agent, iteration: iteration)
     case .retrying(let reason, let delay):
+      deltas.clear()
       await journal.post(
         NewEvent(
           "message.retrying", topics: topics,
@@ -106,6 +114,11 @@ struct RunRecorder: Sendable {
   }
 
   private func delta(_ kind: String, _ item: String, _ text: String, agent: String, iteration: Int) async {
+    await post(delta: deltas.receive(text, of: item, kind), kind, item, agent: agent, iteration: iteration)
+  }
+
+  private func post(delta text: String, _ kind: String, _ item: String, agent: String, iteration: Int) async {
+    guard !text.isEmpty else { return }
     await journal.post(
       NewEvent(
         "message.delta", topics: topics,
@@ -133,27 +146,33 @@ struct RunRecorder: Sendable {
       row.content = (item["content"]?.array ?? []).compactMap { $0["text"]?.string }.joined()
     }
     row.content = row.content ?? ""
-    // Encrypted reasoning is of use to the provider only, and large.
+    // Encrypted reasoning and signatures are of use to the provider only, and large.
     var shown = item.object ?? JSONObject()
     shown["encrypted_content"] = nil
+    shown["provider_data"] = nil
     row.eventData = (["name": .string(name), "item": .object(shown)] as JSONValue).encodedText
     await post(row, patchPreview: preview)
   }
 
   /// A complete response: stored whole, with what it used and cost.
   private func record(_ response: ModelResponse, agent: String, iteration: Int) async {
+    await recordUsage(of: response, agent: agent, iteration: iteration, asRow: true)
+  }
+
+  /// Keeps what a response used and cost: as an event, and as a row of the session when there is one.
+  func recordUsage(of response: ModelResponse, agent: String, iteration: Int, asRow: Bool) async {
     var row = row(agent: agent, iteration: iteration)
     row.streamEventType = "raw_response_event"
     row.eventData = (["name": "response.completed", "response_id": .string(response.id)] as JSONValue).encodedText
     row.content = ""
     fill(&row, with: response, agent: agent, iteration: iteration)
     let usage: JSONValue = [
-      "session_id": .string(sessionID), "message_id": .string(requestID), "agent": .string(agent),
-      "iteration": .integer(iteration), "usage": row.tokenUsage.map { .encoded($0) } ?? .null,
-      "timestamp": .string(row.createdAt),
+      "session_id": sessionID.isEmpty ? .null : .string(sessionID), "message_id": .string(requestID),
+      "agent": .string(agent), "iteration": .integer(iteration),
+      "usage": row.tokenUsage.map { .encoded($0) } ?? .null, "timestamp": .string(row.createdAt),
     ]
-    let topics = topics
-    await post(row)
+    let topics = asRow ? topics : [Topic.project(projectID)]
+    if asRow { await post(row) }
     await journal.post(NewEvent("token_usage", topics: topics, data: usage))
   }
 
@@ -179,6 +198,7 @@ struct RunRecorder: Sendable {
 
   private func post(_ unnumbered: MessageRecord, patchPreview: String? = nil) async {
     var row = unnumbered
+    row.redact(journal.redactor)
     row.streamSequence = sequence.next()
     let event = NewEvent(
       "conversation_message", topics: topics, data: MessageView.event(row, patchPreview: patchPreview))

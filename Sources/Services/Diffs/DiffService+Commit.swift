@@ -9,12 +9,24 @@ extension DiffService {
   ///
   /// In this order, so that a crash at any point is repaired by the next start: the commit is made, its name is written
   /// into the diff's row, the branch moves to it if it is still where the diff was made, the row says so.
+  /// The note of the name is not synced: after a power cut the diff may be approved still, and labelled as applied.
   ///
   /// - Throws: `ServiceError` `.wrongState` unless a person approved it, `.conflict` when the branch has moved.
   package func commit(_ id: String, message: String?) async throws -> DiffRecord {
-    let projectID = try await diff(id).projectId
+    try await commit(id, message: message, approves: false)
+  }
+
+  /// Approves a diff that waits for it and commits it, in one step; what cannot be committed is not approved.
+  package func accept(_ id: String) async throws -> DiffRecord {
+    try await commit(id, message: nil, approves: true)
+  }
+
+  private func commit(_ id: String, message: String?, approves: Bool) async throws -> DiffRecord {
+    let projectID = try await stored(id).projectId
     return try await projects.locks.withLock(projectID) {
-      var diff = try await diff(id)
+      var diff = try await stored(id)
+      let status = diff.status
+      if approves, status == .evaluatorApproved { diff.status = .humanApproved }
       guard diff.status == .humanApproved else {
         throw ServiceError(.wrongState, "Diff is not approved (status: \(diff.status.rawValue))")
       }
@@ -29,15 +41,23 @@ extension DiffService {
         tree: tree, parents: [base], message: diff.commitMessage,
         author: StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000))
       diff.committingSha = commit.hex
-      try await journal.append { [diff] db, _ in try db.update(diff) }
+      try await journal.append(isDurable: false) { [diff] db, _ in
+        guard try db.diff(id: id)?.status == status else {
+          throw ServiceError(.wrongState, "Diff was reviewed by somebody else in the same moment")
+        }
+        try db.update(diff)
+      }
       do {
         let subject = diff.commitMessage.split(separator: "\n").first.map(String.init) ?? ""
         try await repository.moveReference(
           "refs/heads/\(diff.targetBranch)", from: base, to: commit, note: "commit: \(subject)")
       } catch {
-        diff.committingSha = nil
+        (diff.committingSha, diff.status) = (nil, status)
         try await journal.append { [diff] db, _ in try db.update(diff) }
         guard (error as? GitError)?.code == .moved else { throw error }
+        // While it was being committed nobody labelled it.
+        labels.forget(diff.projectId)
+        _ = try await bringLabels(of: diff.projectId)
         throw try await mismatch(diff, in: repository)
       }
       return try await finish(diff, commit: commit, in: repository)
@@ -59,8 +79,9 @@ extension DiffService {
   ///
   /// The row names the commit as begun until all of it is done, so that a crash in between is made good.
   func finish(_ diff: DiffRecord, commit: ObjectID, in repository: Repository) async throws -> DiffRecord {
+    let tree = try await repository.tree(of: commit)
     if let base = ObjectID(diff.baseCommit) {
-      try await repository.followHead(from: try await repository.tree(of: base))
+      try await repository.followHead(from: try await repository.tree(of: base), to: tree)
     }
     var diff = diff
     diff.status = .committed
@@ -68,7 +89,7 @@ extension DiffService {
     diff.committedSha = commit.hex
     diff.updatedAt = Timestamp.now.text
     let project = try await projects.refresh(diff.projectId)
-    let entry = try await projects.entryFile(in: try await repository.tree(of: commit), of: repository)
+    let entry = try await projects.entryPath(in: tree, of: repository)
     try await journal.append { [diff] db, events in
       try db.update(diff)
       events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
@@ -82,7 +103,7 @@ extension DiffService {
       events.append(
         NewEvent(
           "code_update", topics: diff.topics,
-          data: ["content": JSONValue(project.currentCode), "filename": JSONValue(entry?.path)]))
+          data: ["content": JSONValue(project.currentCode), "filename": JSONValue(entry)]))
     }
     return try await endCommit(diff, in: repository)
   }
@@ -95,45 +116,20 @@ extension DiffService {
         try ConversationFile(path: session.conversationsDbPath).clear(sessions: [session.evaluatorKey])
       }
     }
-    try await repository.removeReference("refs/proposals/\(committed.id)")
-    try await relabel(project: committed.projectId)
-    return try await journal.append { db, _ in
-      var diff = try db.diff(id: committed.id) ?? committed
+    try await repository.removeReference(Self.reference(committed.id))
+    _ = try await bringLabels(of: committed.projectId)
+    await journal.post { db, _ in
+      guard var diff = try db.diff(id: committed.id) else { return }
       diff.committingSha = nil
       try db.update(diff)
-      return diff
     }
+    var committed = committed
+    committed.committingSha = nil
+    return committed
   }
 
   private func evaluatorSession(of diff: DiffRecord) async throws -> SessionRecord? {
     guard let id = diff.sessionId else { return nil }
     return try await journal.store.read { db in try db.session(id: id) }
-  }
-
-  /// Brings the merge status of a project's pending diffs up to date with the head, in memory.
-  func relabel(project id: String) async throws {
-    let project = try await projects.project(id)
-    let repository = projects.repositories.reader(project.repositoryPath)
-    guard let head = project.currentCommit.flatMap(ObjectID.init) else { return }
-    let headTree = try await repository.tree(of: head)
-    var changed: [DiffRecord] = []
-    for var diff in try await journal.store.read({ db in try db.pendingDiffs(ofProject: id) }) {
-      guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else { continue }
-      let before = diff
-      let baseTree = try await repository.tree(of: base)
-      diff.apply(try await repository.merge(base: baseTree, ours: headTree, theirs: tree), headTree: headTree)
-      if diff != before { changed.append(diff) }
-    }
-    guard !changed.isEmpty else { return }
-    try await journal.append { [changed] db, events in
-      for label in changed {
-        // Only the label: the diff may have been reviewed in between.
-        guard var diff = try db.diff(id: label.id) else { continue }
-        diff.mergeStatus = label.mergeStatus
-        diff.mergeConflicts = label.mergeConflicts
-        try db.update(diff)
-        events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
-      }
-    }
   }
 }

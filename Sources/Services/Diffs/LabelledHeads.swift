@@ -9,4 +9,7 @@ final class LabelledHeads: Sendable {
 
   /// Keeps that they have.
   func put(_ head: String?, of project: String) { heads.withLock { $0[project] = .some(head) } }
+
+  /// Has a project's diffs labelled anew at the next look, whatever its head is.
+  func forget(_ project: String) { heads.withLock { _ = $0.removeValue(forKey: project) } }
 }

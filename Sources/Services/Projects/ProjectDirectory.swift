@@ -36,25 +36,45 @@ final class ProjectDirectory: Sendable {
     var list: [UInt8]?
   }
 
-  private let watcher = ReferenceWatcher()
+  private let watcher: ReferenceWatcher
   private let state = Mutex(State())
+  /// An element after the references of some repository may have changed, or a head was found elsewhere; those that
+  /// nobody has taken yet are one.
+  let wakeups: AsyncStream<Void>
+  private let wake: AsyncStream<Void>.Continuation
 
-  /// The encoded list, newest first, or the ids of the projects whose repositories have changed since they were read.
-  func list() -> (json: [UInt8], stale: [String]) {
+  init() {
+    let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    (wakeups, wake) = (stream, continuation)
+    watcher = ReferenceWatcher { continuation.yield() }
+  }
+
+  /// The ids of all projects, oldest first.
+  var ids: [String] { state.withLock { $0.order } }
+
+  /// The encoded list of an owner's projects or of all, newest first, or the ids of the projects whose repositories have
+  /// changed since they were read.
+  func list(owner: String? = nil) -> (json: [UInt8], stale: [String]) {
     state.withLock { state in
       takeChanges(&state)
       let stale = state.suspects.filter { state.entries[$0]?.isStale == true }
       guard stale.isEmpty else { return ([], Array(stale)) }
-      if let list = state.list { return (list, []) }
+      if owner == nil, let list = state.list { return (list, []) }
       var list: [UInt8] = [UInt8(ascii: "[")]
       for id in state.order.reversed() {
+        guard let entry = state.entries[id], owner == nil || entry.record.owner == owner else { continue }
         if list.count > 1 { list.append(UInt8(ascii: ",")) }
-        list.append(contentsOf: state.entries[id]?.json ?? [])
+        list.append(contentsOf: entry.json)
       }
       list.append(UInt8(ascii: "]"))
-      state.list = list
+      if owner == nil { state.list = list }
       return (list, [])
     }
+  }
+
+  /// Takes over whose projects these are.
+  func setOwners(of records: [ProjectRecord]) {
+    state.withLock { state in for record in records { state.entries[record.id]?.record.owner = record.owner } }
   }
 
   /// A project, and whether its repository has changed since it was read.
@@ -96,6 +116,7 @@ final class ProjectDirectory: Sendable {
       paths: .init(repository: record.repositoryPath, branch: record.currentBranch))
     state.withLock { state in
       entry.version = state.entries[record.id]?.version ?? sighting.version
+      if state.entries[record.id]?.record.currentCommit != record.currentCommit { wake.yield() }
       if state.entries.updateValue(entry, forKey: record.id) == nil {
         let place = state.order.lastIndex { state.entries[$0].map { $0.record.createdAt <= record.createdAt } ?? true }
         state.order.insert(record.id, at: place.map { $0 + 1 } ?? 0)

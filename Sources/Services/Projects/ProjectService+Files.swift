@@ -31,47 +31,89 @@ extension ProjectService {
     try await files(of: id, at: commit).first { $0.path == path && $0.kind == .file }?.id
   }
 
-  /// Writes one file as a commit of its own; returns the commit.
+  /// A file that was written.
+  package struct Written: Sendable {
+    /// The commit that has it.
+    package let commit: ObjectID
+    /// Its entity tag.
+    package let tag: ObjectID
+    /// Whether it was not there before.
+    package let isNew: Bool
+  }
+
+  /// Writes one file as a commit of its own; content that is there already makes none.
   ///
-  /// - Throws: `ServiceError.changed` unless `tag` is the file's present one, or nil for a file that is not there.
-  package func write(_ content: [UInt8], to path: String, of id: String, tag: String?, message: String?) async throws
-    -> ObjectID
-  {
+  /// - Throws: `ServiceError.changed` unless the condition allows it for the file as it is at the branch's head.
+  package func write(
+    _ content: [UInt8], to path: String, of id: String, if condition: FileCondition, message: String?
+  ) async throws -> Written {
     let path = try Self.checked(path)
     return try await locks.withLock(id) {
       let record = try await project(id)
       let present = try await self.tag(of: path.text, in: id, at: nil)
-      guard present?.hex == tag else {
+      guard condition.allows(present?.hex) else {
         throw ServiceError(
-          .changed, "\(path) has changed since it was read: its ETag is \(present?.hex ?? "none, there is no file")")
+          .changed, "\(path) is not as the condition says: its ETag is \(present?.hex ?? "none, there is no file")")
       }
       guard let head = record.currentCommit.flatMap(ObjectID.init) else {
         throw ServiceError(.wrongState, "the project's repository has no commit")
       }
       let repository = repositories.writer(record.repositoryPath)
       let tree = try await repository.tree(of: head)
-      let mode: TreeFile.Mode
-      do { mode = try await repository.file(path, in: tree)?.mode ?? .regular } catch let error as GitError
-        where error.code == .badPath
-      {
-        throw ServiceError(.invalid, error.message, location: ["path", "path"])
-      }
-      let changed = try await repository.makeTree(from: tree, changes: [(path, TreeFile(content, mode: mode))])
-      let commit = try await repository.makeCommit(
-        tree: changed, parents: [head], message: message ?? "Change \(path)",
-        author: StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000))
+      let changed = try await Self.put(content, at: path, into: tree, of: repository)
+      if changed != tree { try await move(record, from: head, to: changed, message: message, path) }
+      let after = try await project(id)
+      guard let commit = after.currentCommit.flatMap(ObjectID.init),
+        let tag = try await tag(of: path.text, in: id, at: nil)
+      else { throw ServiceError(.conflict, "\(path) was removed by another tool") }
+      return Written(commit: commit, tag: tag, isNew: present == nil)
+    }
+  }
+
+  /// A tree with one file's content changed; its mode stays.
+  private static func put(
+    _ content: [UInt8], at path: RepositoryPath, into tree: ObjectID, of repository: Repository
+  ) async throws -> ObjectID {
+    do {
+      let mode = try await repository.file(path, in: tree)?.mode ?? .regular
+      return try await repository.makeTree(from: tree, changes: [(path, TreeFile(content, mode: mode))])
+    } catch {
+      guard error.code == .badPath else { throw error }
+      throw ServiceError(.invalid, error.message, location: ["path", "path"])
+    }
+  }
+
+  /// The reference that names where a work tree was before the branch moved, until the work tree has followed.
+  static let checkoutReference = "refs/vibegrapher/checkout"
+
+  /// Moves a project's branch to a commit of a tree, and everything else after it.
+  private func move(
+    _ record: ProjectRecord, from head: ObjectID, to tree: ObjectID, message: String?, _ path: RepositoryPath
+  ) async throws {
+    let repository = repositories.writer(record.repositoryPath)
+    let subject = message?.contains { !$0.isWhitespace } == true ? message : nil
+    let commit = try await repository.makeCommit(
+      tree: tree, parents: [head], message: subject ?? "Change \(path)",
+      author: StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000))
+    try await repository.setReference(Self.checkoutReference, to: head, note: "before \(commit)")
+    do {
       try await repository.moveReference(
         "refs/heads/\(record.currentBranch)", from: head, to: commit, note: "commit: change \(path)")
-      try await repository.followHead(from: tree)
-      let after = try await refresh(id)
-      await journal.post(
-        NewEvent(
-          "code_changed", topics: [Topic.project(id)],
-          data: [
-            "project_id": .string(id), "new_code": JSONValue(after.currentCode), "committed_sha": .string(commit.hex),
-          ]))
-      return commit
+    } catch {
+      guard error.code == .moved else { throw error }
+      try await repository.removeReference(Self.checkoutReference)
+      throw ServiceError(.conflict, "another tool has moved the branch \(record.currentBranch); read the file again")
     }
+    try await repository.followHead(from: try await repository.tree(of: head), to: tree)
+    try await repository.removeReference(Self.checkoutReference)
+    let after = try await refresh(record.id)
+    await journal.post(
+      NewEvent(
+        "code_changed", topics: [Topic.project(record.id)],
+        data: [
+          "project_id": .string(record.id), "new_code": JSONValue(after.currentCode),
+          "committed_sha": .string(commit.hex),
+        ]))
   }
 
   private func tree(of id: String, at commit: String?) async throws -> (repository: Repository, tree: ObjectID?) {

@@ -29,7 +29,9 @@ extension ProjectService {
       try await python.replace(path: entry.path, source: entry.text, name: name, replacement: definition)
     }
     return try await write(
-      Array(replaced.utf8), to: entry.path, of: id, tag: entry.tag.hex, message: message ?? "Change \(name)")
+      Array(replaced.utf8), to: entry.path, of: id, if: FileCondition(match: .some([entry.tag.hex])),
+      message: message ?? "Change \(name)"
+    ).commit
   }
 
   private func entry(

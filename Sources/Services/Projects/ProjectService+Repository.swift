@@ -8,8 +8,8 @@ extension ProjectService {
   package enum RepositoryFile: Sendable {
     /// Made for the occasion.
     case text(String)
-    /// A file of the object database, at this path; it is either not there or never changes.
-    case object(path: String)
+    /// A file of the object database, by its path in the repository; it is either not there or never changes.
+    case object(path: String, repository: String)
   }
 
   /// The file of that name in a project's repository: only what a clone needs, never its settings or hooks.
@@ -27,7 +27,7 @@ extension ProjectService {
     default:
       guard name.wholeMatch(of: /objects\/([0-9a-f]{2}\/[0-9a-f]{38}|pack\/pack-[0-9a-f]{40}\.(pack|idx))/) != nil
       else { throw ServiceError(.notFound, "File not found") }
-      return .object(path: "\(record.repositoryPath)/.git/\(name)")
+      return .object(path: ".git/\(name)", repository: record.repositoryPath)
     }
   }
 

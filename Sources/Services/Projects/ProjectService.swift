@@ -33,27 +33,31 @@ package final class ProjectService: Sendable {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
   }
 
-  /// The encoded list, newest first, when nothing has changed outside; otherwise nil, and `refreshedList` must be asked.
-  package func listAtHand() -> [UInt8]? {
-    let (json, stale) = directory.list()
+  /// The encoded list, newest first, of an owner's projects or of all, when nothing has changed outside; otherwise nil,
+  /// and `refreshedList` must be asked.
+  package func listAtHand(owner: String? = nil) -> [UInt8]? {
+    let (json, stale) = directory.list(owner: owner)
     return stale.isEmpty ? json : nil
   }
 
   /// The encoded list, newest first, after a look into the repositories that have changed.
-  package func refreshedList() async throws -> [UInt8] {
+  package func refreshedList(owner: String? = nil) async throws -> [UInt8] {
     // Bounded: a repository that changes all the time is shown as it was last read.
     for _ in 0..<3 {
-      let (json, stale) = directory.list()
+      let (json, stale) = directory.list(owner: owner)
       if stale.isEmpty { return json }
       for id in stale { try await refresh(id) }
     }
-    return JSONValue.array(try await all().map(ProjectView.json)).encodedBytes
+    return JSONValue.array(try await all(owner: owner).map(ProjectView.json)).encodedBytes
   }
 
-  /// The projects, newest first, as rows.
-  package func all(page: Page? = nil) async throws -> [ProjectRecord] {
-    try await journal.store.read { db in try db.projects(in: .ready, page: page) }
+  /// The projects of an owner, or all, newest first, as rows.
+  package func all(page: Page? = nil, owner: String? = nil) async throws -> [ProjectRecord] {
+    try await journal.store.read { db in try db.projects(in: .ready, page: page, owner: owner) }
   }
+
+  /// Reads anew whose the projects are, after another process gave some away.
+  package func reloadOwners() async throws { directory.setOwners(of: try await all()) }
 
   /// A project as its repository is now.
   ///
@@ -67,27 +71,39 @@ package final class ProjectService: Sendable {
   }
 
   /// Makes a project with its repository and first commit.
-  package func create(name: String, files: [String: String]? = nil, message: String? = nil) async throws
-    -> ProjectRecord
-  {
+  package func create(
+    name: String, files: [String: String]? = nil, message: String? = nil, owner: String? = nil
+  ) async throws -> ProjectRecord {
+    try await build(try await reserve(name: name, owner: owner)) { reserved in
+      try await self.makeRepository(
+        reserved, files: files ?? StarterFiles.project(named: name), message: message ?? "Initial project setup")
+    }
+  }
+
+  /// Takes the slug and the row of a project that is about to be made; nobody sees it before it is ready.
+  func reserve(name: String, owner: String?) async throws -> ProjectRecord {
     let (id, folder) = (UUIDv7.make(), folder)
     let base = Slug.make(from: name)
-    var record = try await journal.append { db, _ in
+    return try await journal.append { db, _ in
       let taken = try db.slugs(startingWith: base)
       let slug = Slug.unique(base) { taken.contains($0) || FileManager.default.fileExists(atPath: "\(folder)/\($0)") }
       let time = Timestamp.now.text
       let record = ProjectRecord(
         id: id, name: name, slug: slug, repositoryPath: "\(folder)/\(slug)", currentBranch: "main", state: .creating,
-        createdAt: time)
+        owner: owner, createdAt: time)
       try db.insert(record)
       return record
     }
+  }
+
+  /// Makes a reserved project ready once `make` has put its repository into its place; of one that fails nothing is
+  /// left.
+  func build(
+    _ reserved: ProjectRecord, _ make: (ProjectRecord) async throws -> ProjectRecord
+  ) async throws -> ProjectRecord {
     do {
-      let content = files ?? StarterFiles.project(named: name)
-      let commit = try await makeRepository(record, files: content, message: message ?? "Initial project setup")
+      var record = try await make(reserved)
       let sighting = directory.look(at: record)
-      record.currentCommit = commit.hex
-      record.currentCode = EntryFile.choose(from: content.keys).flatMap { content[$0] }
       record.state = .ready
       record.updatedAt = Timestamp.now.text
       try await journal.append { [record] db, events in
@@ -98,41 +114,80 @@ package final class ProjectService: Sendable {
       directory.put(record, seen: sighting)
       return record
     } catch {
-      logger.error("a project could not be made", metadata: ["project": "\(id)", "error": "\(error)"])
-      try await purge(record)
+      // What is wrong with a request is for its sender; everything else is for whoever runs the daemon.
+      let fault = error as? ServiceError
+      logger.log(
+        level: fault == nil ? .error : fault?.code == .invalid ? .info : .warning, "a project could not be made",
+        metadata: ["project": "\(reserved.id)", "error": "\(fault?.message ?? "\(error)")"])
+      let reason = fault?.message ?? "something went wrong inside; the log has more"
+      await journal.post(ProjectView.failed(reserved.id, reason))
+      try await purge(reserved)
       throw error
     }
   }
 
-  /// Makes the repository beside its place and moves it there when it is whole.
-  private func makeRepository(
-    _ record: ProjectRecord, files: [String: String], message: String
-  ) async throws -> ObjectID {
-    let temporary = "\(folder)/.new-\(record.id)"
-    let repository = repositories.writer(temporary)
-    try await repository.create(branch: record.currentBranch)
-    let author = StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000)
-    try await repository.configure("user.name", author.name)
-    try await repository.configure("user.email", author.email)
-    // So that what took its place just before a crash is known for this project's own.
-    try await repository.configure("vibegrapher.project", record.id)
+  /// Makes the repository of a reserved project with a first commit of these files.
+  func makeRepository(
+    _ reserved: ProjectRecord, files: [String: String], message: String
+  ) async throws -> ProjectRecord {
+    let repository = try await beginRepository(of: reserved, branch: reserved.currentBranch)
     let changes = try files.sorted { $0.key < $1.key }.map { path, text in
       (path: try RepositoryPath(path), file: Optional(TreeFile(Array(text.utf8))))
     }
     let tree = try await repository.makeTree(from: nil, changes: changes)
+    let author = StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000)
     let commit = try await repository.makeCommit(tree: tree, parents: [], message: message, author: author)
-    try await repository.setReference(
-      "refs/heads/\(record.currentBranch)", to: commit, note: "commit (initial): \(message)")
-    try await repository.followHead(from: nil)
-    await repositories.forget(temporary)
-    try await disk.run { try FileManager.default.moveItem(atPath: temporary, toPath: record.repositoryPath) }
-    return commit
+    return try await finishRepository(repository, of: reserved, commit: commit, note: "commit (initial): \(message)")
   }
+
+  /// Makes an empty repository beside the place of a project's.
+  func beginRepository(of record: ProjectRecord, branch: String) async throws -> Repository {
+    let repository = repositories.writer(Self.temporary(for: record, in: folder))
+    try await repository.create(branch: branch)
+    let author = StarterFiles.author(seconds: 0)
+    try await repository.configure("user.name", author.name)
+    try await repository.configure("user.email", author.email)
+    // So that what took its place just before a crash is known for this project's own.
+    try await repository.configure("vibegrapher.project", record.id)
+    return repository
+  }
+
+  /// Puts a branch on a commit, its files on the disk, and the repository into its place.
+  func finishRepository(
+    _ repository: Repository, of reserved: ProjectRecord, commit: ObjectID, note: String
+  ) async throws -> ProjectRecord {
+    var record = reserved
+    try await repository.setReference("refs/heads/\(record.currentBranch)", to: commit, note: note)
+    try await repository.followHead(from: nil)
+    record.currentCommit = commit.hex
+    record.currentCode = try await entryFile(in: try await repository.tree(of: commit), of: repository)?.text
+    await repositories.forget(repository.path)
+    try await disk.run { [record] in
+      try FileManager.default.moveItem(atPath: repository.path, toPath: record.repositoryPath)
+    }
+    return record
+  }
+
+  /// Where a project's repository is made, and what is downloaded for it.
+  static func temporary(for record: ProjectRecord, in folder: String) -> String { "\(folder)/.new-\(record.id)" }
+  static func download(for record: ProjectRecord, in folder: String) -> String { "\(folder)/.new-\(record.id)-clone" }
+  /// The same, where another user must be able to reach it.
+  static func openDownload(for record: ProjectRecord) -> String { "/tmp/vibegrapher-clone-\(record.id)" }
 
   /// Gives a project another name; the slug and the folder stay, since clones point there.
   package func rename(_ id: String, to name: String) async throws -> ProjectRecord {
     var record = try await project(id)
     record.name = name
+    let sighting = directory.look(at: record)
+    record = try await save(record, event: "project.updated")
+    directory.put(record, seen: sighting)
+    return record
+  }
+
+  /// Notes that a commit of a project is on GitHub.
+  func notePush(of id: String, commit: ObjectID) async throws -> ProjectRecord {
+    var record = try await project(id)
+    record.pushedCommit = commit.hex
     let sighting = directory.look(at: record)
     record = try await save(record, event: "project.updated")
     directory.put(record, seen: sighting)
@@ -168,7 +223,10 @@ package final class ProjectService: Sendable {
       if isOwn, files.fileExists(atPath: record.repositoryPath) {
         try files.moveItem(atPath: record.repositoryPath, toPath: trash)
       }
-      for path in [trash, "\(folder)/.new-\(record.id)"] where files.fileExists(atPath: path) {
+      let made = [
+        Self.temporary(for: record, in: folder), Self.download(for: record, in: folder), Self.openDownload(for: record),
+      ]
+      for path in [trash] + made where files.fileExists(atPath: path) {
         try files.removeItem(atPath: path)
       }
       try memory.remove()
@@ -198,37 +256,44 @@ package final class ProjectService: Sendable {
     return record
   }
 
-  /// The entry file of a tree with its text: `agents.py`, else `main.py`, else the first `.py`.
+  /// The entry file of a tree with its text.
+  // Not inlined: the optimiser of Swift 6.3.1 crashes when it splits the functions that would hold it.
+  @inline(never)
   func entryFile(in tree: ObjectID, of repository: Repository) async throws -> (path: String, text: String)? {
-    let paths = try await repository.entries(of: tree).filter { $0.kind == .file }.map(\.path)
-    guard let path = EntryFile.choose(from: paths) else { return nil }
+    guard let path = try await entryPath(in: tree, of: repository) else { return nil }
     let file = try await repository.file(try RepositoryPath(path), in: tree)
     return file.map { (path, String(decoding: $0.content, as: UTF8.self)) }
   }
 
-  private func save(_ record: ProjectRecord, event: String?) async throws -> ProjectRecord {
+  /// The path of a tree's entry file: `agents.py`, else `main.py`, else the first `.py`.
+  ///
+  /// What is too large to be source code is passed over.
+  @inline(never)
+  func entryPath(in tree: ObjectID, of repository: Repository) async throws -> String? {
+    let limit = 4 << 20
+    // The names that are likely are looked for by themselves, since a list of all costs as much as there are.
+    for name in EntryFile.names {
+      let isThere = try await repository.isFile(name, in: tree, upTo: limit)
+      if isThere { return name }
+    }
+    let files = try await repository.entries(of: tree).filter { $0.kind == .file && ($0.size ?? 0) <= limit }
+    return EntryFile.choose(from: files.map(\.path).filter { (try? RepositoryPath($0)) != nil })
+  }
+
+  func save(_ record: ProjectRecord, event: String?) async throws -> ProjectRecord {
     var record = record
     record.updatedAt = Timestamp.now.text
-    try await journal.append { [record] db, events in
-      guard try db.project(id: record.id) != nil else { throw ServiceError(.notFound, "Project not found") }
+    // Without an event it is a copy of what the repository says.
+    return try await journal.append(isDurable: event != nil) { [record] db, events in
+      guard let known = try db.project(id: record.id) else { throw ServiceError(.notFound, "Project not found") }
+      var record = record
+      // Another process may have given it away since it was read.
+      record.owner = known.owner
       try db.update(record)
       if let event {
         events.append(NewEvent(event, topics: [Topic.project(record.id)], data: ProjectView.json(record)))
       }
+      return record
     }
-    return record
-  }
-}
-
-/// Which file of a project is its code.
-enum EntryFile {
-  /// `agents.py`, else `main.py`, else the first `.py` by path, those at the top first.
-  static func choose(from paths: some Sequence<String>) -> String? {
-    let python = paths.filter { $0.hasSuffix(".py") }
-    return ["agents.py", "main.py"].first(where: python.contains)
-      ?? python.min { left, right in
-        let (depthLeft, depthRight) = (left.filter { $0 == "/" }.count, right.filter { $0 == "/" }.count)
-        return depthLeft == depthRight ? left < right : depthLeft < depthRight
-      }
   }
 }

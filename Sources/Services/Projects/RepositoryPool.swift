@@ -19,13 +19,15 @@ package final class RepositoryPool: Sendable {
   /// Most instances that are kept; the oldest is let go of, and opened again when it is asked for.
   private static let limit = 256
 
-  /// A pool with so many threads for each of writing and reading.
-  package init(threads: Int) throws(SystemError) {
+  /// A pool with so many threads for each of writing and reading, which write below a folder only.
+  ///
+  /// A program on a terminal may put links into a repository. A folder that is not there confines nothing.
+  package init(threads: Int, folder: String? = nil) throws(SystemError) {
     var writers: [ThreadExecutor] = []
     var readers: [ThreadExecutor] = []
     for index in 0..<threads {
-      writers.append(try ThreadExecutor(name: "git-write-\(index)"))
-      readers.append(try ThreadExecutor(name: "git-read-\(index)"))
+      writers.append(try ThreadExecutor(name: "git-write-\(index)", writingBelow: folder))
+      readers.append(try ThreadExecutor(name: "git-read-\(index)", writingBelow: folder))
     }
     self.writers = writers
     self.readers = readers

@@ -1,4 +1,5 @@
 import EventLog
+import Git
 package import JSON
 import Platform
 package import Store
@@ -14,9 +15,9 @@ package struct SessionService: Sendable {
     journal = projects.journal
   }
 
-  /// The session of a project or of one of its nodes, made when there is none.
+  /// The session of a project or of one of its nodes, made when there is none; limits become its budget.
   package func start(
-    project id: String, type: String?, nodeID: String?
+    project id: String, type: String?, nodeID: String?, limits: BudgetLimits = BudgetLimits()
   ) async throws -> (session: SessionRecord, isNew: Bool) {
     let project = try await projects.project(id)
     guard type != "node" || nodeID?.isEmpty == false else {
@@ -28,14 +29,19 @@ package struct SessionService: Sendable {
       id: UUIDv7.make(), projectId: id, openaiSessionKey: key,
       conversationsDbPath: projects.conversationPath(of: project),
       sessionType: nodeID != nil ? "node" : type ?? "global", nodeId: nodeID, createdAt: Timestamp.now.text)
-    return try await insert(new)
+    try limits.check()
+    return try await insert(new, limits)
   }
 
-  private func insert(_ new: SessionRecord) async throws -> (session: SessionRecord, isNew: Bool) {
+  private func insert(
+    _ new: SessionRecord, _ limits: BudgetLimits
+  ) async throws -> (session: SessionRecord, isNew: Bool) {
     try await journal.append { db, events in
       guard try db.project(id: new.projectId) != nil else { throw ServiceError(.notFound, "Project not found") }
-      if let existing = try db.session(key: new.openaiSessionKey) { return (existing, false) }
-      try db.insert(new)
+      let existing = try db.session(key: new.openaiSessionKey)
+      if existing == nil { try db.insert(new) }
+      if !limits.isUnlimited { try db.setBudget(limits.record(.init(scope: .session, id: existing?.id ?? new.id))) }
+      if let existing { return (existing, false) }
       events.append(
         NewEvent("session.created", topics: [Topic.project(new.projectId)], data: SessionView.json(new)))
       return (new, true)
@@ -50,24 +56,40 @@ package struct SessionService: Sendable {
     return session
   }
 
-  /// The sessions of a project, or all.
-  package func sessions(project id: String?, page: Page? = nil) async throws -> [SessionRecord] {
+  /// The sessions of a project, of an owner's projects, or all.
+  package func sessions(project id: String?, page: Page? = nil, owner: String? = nil) async throws -> [SessionRecord] {
     if let id { _ = try await projects.project(id) }
-    return try await journal.store.read { db in try db.sessions(ofProject: id, page: page) }
+    return try await journal.store.read { db in try db.sessions(ofProject: id, page: page, owner: owner) }
   }
 
   /// Removes a session with its messages and what the agents remember of it.
+  ///
+  /// Its diffs that wait are rejected: there is nobody left to improve them, and their proposals are let go of.
   package func delete(_ id: String) async throws {
     let session = try await session(id)
     try await projects.disk.run {
       try ConversationFile(path: session.conversationsDbPath).clear(
         sessions: [session.openaiSessionKey, session.evaluatorKey])
     }
-    try await journal.append { db, events in
-      try db.deleteSession(id: id)
-      events.append(
-        NewEvent(
-          "session.deleted", topics: [Topic.project(session.projectId), Topic.session(id)], data: ["id": .string(id)]))
+    try await projects.locks.withLock(session.projectId) {
+      let proposals = try await journal.append { db, events in
+        let diffs = try db.diffs(ofSession: id)
+        for var diff in diffs where diff.isPending {
+          diff.status = .humanRejected
+          diff.humanFeedback = "The session was deleted"
+          diff.updatedAt = Timestamp.now.text
+          try db.update(diff)
+          events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
+        }
+        try db.deleteSession(id: id)
+        events.append(
+          NewEvent(
+            "session.deleted", topics: [Topic.project(session.projectId), Topic.session(id)], data: ["id": .string(id)])
+        )
+        return diffs.filter { $0.status != .committed }.map(\.id)
+      }
+      let repository = projects.repositories.writer(try await projects.project(session.projectId).repositoryPath)
+      for proposal in proposals { try await repository.removeReference(DiffService.reference(proposal)) }
     }
   }
 
@@ -84,15 +106,15 @@ package struct SessionService: Sendable {
     }
     let forkID = UUIDv7.make()
     let kept = Array(history[...end])
-    let turns = Set(kept.map(\.requestId)).count
     let fork = SessionRecord(
       id: forkID, projectId: parent.projectId, openaiSessionKey: "\(parent.openaiSessionKey)_fork_\(forkID)",
       conversationsDbPath: parent.conversationsDbPath, sessionType: parent.sessionType, nodeId: parent.nodeId,
       forkedFrom: parent.id, createdAt: Timestamp.now.text)
+    let turns = Set(kept.map(\.requestId))
+    try await finishMemory(of: turns)
     let file = ConversationFile(path: parent.conversationsDbPath)
     try await projects.disk.run {
-      let items = Self.items(try file.items(session: parent.openaiSessionKey), turns: turns)
-      try file.append(turn: "fork_\(forkID)", items.map { (fork.openaiSessionKey, $0) })
+      try file.fork(parent.openaiSessionKey, as: fork.openaiSessionKey, turns: turns) { "\(forkID)_\($0)" }
     }
     try await journal.append { db, events in
       try db.insert(fork)
@@ -103,16 +125,33 @@ package struct SessionService: Sendable {
     return fork
   }
 
-  /// The items of so many turns: each turn begins with what the user said.
-  private static func items(_ items: [String], turns: Int) -> [String] {
-    var seen = 0
-    return Array(
-      items.prefix { item in
-        let value = try? JSONParser.parse(item)
-        let isRetry = value?["content"]?.string?.hasPrefix("The evaluator rejected your patch.") == true
-        if value?["role"]?.string == "user", !isRetry { seen += 1 }
-        return seen <= turns
-      })
+  /// Makes sure that all work on these messages has ended and is remembered.
+  private func finishMemory(of messages: Set<String>) async throws {
+    let runs = try await journal.store.read { db in try messages.compactMap { try db.run(messageID: $0) } }
+    for run in runs {
+      guard run.state.isFinal else {
+        throw ServiceError(.conflict, "the message \(run.messageId) is still being worked on; fork when it has ended")
+      }
+      try await remember(run)
+    }
+  }
+
+  /// Puts what the agents must remember of finished work into the conversation file, once, whatever crashes between.
+  func remember(_ run: RunRecord) async throws {
+    // What was not written by this program says nothing.
+    guard let memory = run.memory, let value = try? JSONParser.parse(memory) else { return }
+    guard let session = try await journal.store.read({ db in try db.session(id: run.sessionId) }) else { return }
+    let items =
+      (value["vibecoder"]?.array ?? []).map { (session.openaiSessionKey, $0.encodedText) }
+      + (value["evaluator"]?.array ?? []).map { (session.evaluatorKey, $0.encodedText) }
+    try await projects.disk.run {
+      try ConversationFile(path: session.conversationsDbPath).append(turn: run.messageId, items)
+    }
+    try await journal.append { db, _ in
+      guard var run = try db.run(messageID: run.messageId) else { return }
+      run.memory = nil
+      try db.update(run)
+    }
   }
 
   private static func copy(_ message: MessageRecord, to session: String, kept: [MessageRecord]) -> MessageRecord {

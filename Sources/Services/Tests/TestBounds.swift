@@ -30,7 +30,14 @@ actor Slots {
 
   /// Runs `body` when a slot is free.
   func run<T: Sendable>(_ body: @Sendable () async throws -> T) async rethrows -> T {
-    if free > 0 { free -= 1 } else { await withCheckedContinuation { waiters.append($0) } }
+    await withCheckedContinuation { continuation in
+      if free > 0 {
+        free -= 1
+        continuation.resume()
+      } else {
+        waiters.append(continuation)
+      }
+    }
     defer { if waiters.isEmpty { free += 1 } else { waiters.removeFirst().resume() } }
     return try await body()
   }

@@ -32,10 +32,12 @@ package struct TestCaseService: Sendable {
   /// Test cases of these projects.
   package init(projects: ProjectService) { self.projects = projects }
 
-  /// The test cases of a project, or all, oldest first.
-  package func testCases(project id: String?, page: Page? = nil) async throws -> [TestCaseRecord] {
+  /// The test cases of a project, of an owner's projects, or all, oldest first.
+  package func testCases(
+    project id: String?, page: Page? = nil, owner: String? = nil
+  ) async throws -> [TestCaseRecord] {
     if let id { _ = try await projects.project(id) }
-    return try await journal.store.read { db in try db.testCases(ofProject: id, page: page) }
+    return try await journal.store.read { db in try db.testCases(ofProject: id, page: page, owner: owner) }
   }
 
   /// A test case.

@@ -1,5 +1,6 @@
 import EventLog
 import JSON
+import Platform
 import Sandbox
 import Store
 import Synchronization
@@ -16,6 +17,7 @@ final class TestProgress: Sendable {
   private struct State {
     var waiting: [(stream: SandboxRun.Stream, bytes: [UInt8])] = []
     var rests: [SandboxRun.Stream: [UInt8]] = [:]
+    var redactors: [SandboxRun.Stream: StreamRedactor] = [:]
   }
 
   init(test: TestCaseRecord, result: TestResultRecord, diff: DiffRecord?, journal: Journal) {
@@ -60,18 +62,24 @@ final class TestProgress: Sendable {
   func end() async { await send(isLast: true) }
 
   private func send(isLast: Bool) async {
+    let redactor = journal.redactor
     let pieces = state.withLock { state in
       defer { state.waiting = [] }
       var pieces: [(SandboxRun.Stream, String)] = []
       for (stream, bytes) in state.waiting {
+        let shown = state.redactors[stream, default: StreamRedactor(redactor)].receive(bytes)
         // A character that is not complete waits for its rest.
-        let all = (state.rests[stream] ?? []) + bytes
+        let all = (state.rests[stream] ?? []) + shown
         let end = all.count - Self.incomplete(all)
         state.rests[stream] = Array(all[end...])
         pieces.append((stream, String(decoding: all[..<end], as: UTF8.self)))
       }
       guard isLast else { return pieces }
-      for (stream, rest) in state.rests where !rest.isEmpty { pieces.append((stream, "\u{FFFD}")) }
+      for stream in state.redactors.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+        let rest = (state.rests[stream] ?? []) + (state.redactors[stream]?.finish() ?? [])
+        pieces.append((stream, String(decoding: rest, as: UTF8.self)))
+        state.rests[stream] = nil
+      }
       return pieces
     }
     for (stream, text) in pieces where !text.isEmpty {

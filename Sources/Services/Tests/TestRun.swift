@@ -106,6 +106,12 @@ extension TestResultRecord {
     updatedAt = Timestamp.now.text
   }
 
+  /// Takes secrets out of what the test printed.
+  mutating func redact(_ redactor: Redactor) {
+    output = output.map(redactor.redact)
+    error = error.map(redactor.redact)
+  }
+
   /// As a JSON string: SQLite's texts end at a NUL, and a test may print one.
   private static func encoded(_ text: String) -> String { JSONValue.string(text).encodedText }
 

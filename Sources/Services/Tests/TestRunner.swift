@@ -18,6 +18,8 @@ package final class TestRunner: Sendable {
   package let sandbox: Sandbox
   private let python: PythonInstallation
   private let bounds: TestBounds
+  /// What is counted of the tests.
+  package let meter = TestMeter()
   private let slots = Slots(TestBounds.concurrency)
   private let logger: Logger
   private var journal: Journal { projects.journal }
@@ -76,7 +78,11 @@ package final class TestRunner: Sendable {
   }
 
   private func run(_ test: TestCaseRecord, _ checkout: Checkout, diff: DiffRecord?) async throws -> TestRun {
-    try await slots.run { try await self.runNow(test, checkout, diff: diff) }
+    try await slots.run {
+      let run = try await self.meter.whileRunning { try await self.runNow(test, checkout, diff: diff) }
+      self.meter.note(run.result.status)
+      return run
+    }
   }
 
   private func runNow(_ test: TestCaseRecord, _ checkout: Checkout, diff: DiffRecord?) async throws -> TestRun {
@@ -99,6 +105,7 @@ package final class TestRunner: Sendable {
     guard !sandbox.isStopping else { throw ServiceError(.unavailable, "the daemon is stopping; run the test again") }
     guard !result.isCancelled else { throw CancellationError() }
     record.take(result, missing: sandbox.missing)
+    record.redact(journal.redactor)
     let run = TestRun(test: test, result: record, policy: policy)
     try await journal.append { [record] db, events in
       // The test may have been removed while it ran.

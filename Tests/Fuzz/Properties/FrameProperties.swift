@@ -28,8 +28,11 @@ enum FrameProperties {
     var maximum: Int
     var deflate: DeflateParameters?
 
-    /// Bit 0: deflate; bits 1 and 2: who forgets; bits 3 to 5: the windows, of 8 to 15 bits; bits 6 and 7: the
+    /// Bit 0: deflate; bits 1 and 2: who forgets; bits 3 to 5: the server's window, of 9 to 15 bits; bits 6 and 7: the
     /// largest message.
+    ///
+    /// The client's window has 15 bits: of one that refers further back than a smaller one, zlib takes or refuses a
+    /// message as its parts happen to come, and both are right.
     init(_ options: UInt8) {
       maximum = [64, 1000, 10_000, 1 << 20][Int(options >> 6)]
       deflate = Self.agreements[Int(options & 0x3F)]
@@ -41,7 +44,7 @@ enum FrameProperties {
     private static func agreement(_ options: Int) -> DeflateParameters? {
       guard options & 1 != 0 else { return nil }
       let bits = 8 + options >> 3
-      var offer = "permessage-deflate; client_max_window_bits=\(bits); server_max_window_bits=\(max(9, bits))"
+      var offer = "permessage-deflate; server_max_window_bits=\(max(9, bits))"
       if options & 2 != 0 { offer += "; client_no_context_takeover" }
       if options & 4 != 0 { offer += "; server_no_context_takeover" }
       let lines = [

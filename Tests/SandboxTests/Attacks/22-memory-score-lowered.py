@@ -1,18 +1,23 @@
-# {"name": "memory-score-lowered", "what": "Asks the kernel to kill anything else first when memory runs out.", "contained": "The score cannot be lowered.", "verdict": ["passed:none"], "prints": "CONTAINED", "forbids": "ESCAPED", "check": "none", "needs": "rlimits"}
+# {"name": "memory-score-lowered", "what": "Asks the kernel to kill anything else first when memory runs out.", "contained": "It is itself what goes first, and its score cannot be lowered.", "verdict": ["passed:none"], "prints": "CONTAINED", "forbids": "ESCAPED", "check": "none", "needs": "rlimits"}
 import errno
 import sys
 
 PATH = "/proc/self/oom_score_adj"
-try:
+
+
+def score():
     with open(PATH) as file:
-        before = int(file.read())
-    with open(PATH, "w") as file:
-        file.write("-1000")
-    with open(PATH) as file:
-        after = int(file.read())
-    result = f"{before} became {after}"
-    escaped = after < before
-except OSError as error:
-    escaped, result = False, errno.errorcode[error.errno]
-print(f"{'ESCAPED' if escaped else 'CONTAINED'}: {result}")
+        return int(file.read())
+
+
+before, words = score(), []
+for wanted in ("-1000", "0", "999"):
+    try:
+        with open(PATH, "w") as file:
+            file.write(wanted)
+        words.append(f"{wanted} taken")
+    except OSError as error:
+        words.append(f"{wanted} {errno.errorcode[error.errno]}")
+escaped = before < 1000 or score() < before
+print(f"{'ESCAPED' if escaped else 'CONTAINED'}: {before}, {', '.join(words)}")
 sys.exit(escaped)

@@ -14,7 +14,9 @@ for name in NAMES:
         continue
     try:
         resource.setrlimit(number, (hard + 1, hard + 1))
-        escaped.append(f"{name} above {hard}")
+        # What is said to be done need not be so.
+        is_raised = resource.getrlimit(number)[1] > hard
+        (escaped if is_raised else refused).append(f"{name} {'above ' * is_raised}{hard}")
     except (ValueError, OSError):
         refused.append(f"{name} {hard}")
 print(f"ESCAPED: {', '.join(escaped)}" if escaped else f"CONTAINED: {', '.join(refused)}")

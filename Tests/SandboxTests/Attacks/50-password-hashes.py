@@ -21,4 +21,6 @@ def report(attempts):
     return bool(escaped)
 
 PATHS = ["/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/sudoers", "/etc/ssh/ssh_host_ed25519_key"]
-sys.exit(report({path: lambda path=path: read(path) for path in PATHS} | {"/root": lambda: os.listdir("/root")}))
+FOLDERS = ["/root", "/etc/ssl/private"]
+sys.exit(report({path: lambda path=path: read(path) for path in PATHS}
+                | {path: lambda path=path: os.listdir(path) for path in FOLDERS}))

@@ -159,7 +159,9 @@ def shortcomings(attack, result):
         # What the daemon adds of its own is one line.
         if len(text) > OUTPUT_LIMIT + 1000:
             yield f"{len(text)} characters of {name} were kept"
-    if header["check"] == "output_bounded" and not result["output_truncated"]:
+    # On a busy machine the time may be over before the output is full.
+    if header["check"] == "output_bounded" and not result["output_truncated"] \
+            and max(len(output), len(errors)) >= OUTPUT_LIMIT:
         yield "a flood is not said to be cut"
 
 

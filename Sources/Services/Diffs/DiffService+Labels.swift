@@ -1,0 +1,76 @@
+import EventLog
+import Git
+import Logging
+import Store
+
+extension DiffService {
+  /// Keeps the labels of all pending diffs true until the task is cancelled: whenever a branch moves, by a commit of
+  /// ours or of any other tool, and whether or not anybody asks.
+  package func run() async {
+    for await _ in projects.directory.wakeups {
+      for id in projects.directory.ids {
+        do { _ = try await bringLabels(of: id) } catch is ServiceError {
+          // The project went in between.
+        } catch {
+          logger.error("diffs cannot be labelled", metadata: ["project": "\(id)", "error": "\(error)"])
+        }
+      }
+    }
+  }
+
+  /// Labels a project's pending diffs anew when its head is another than at the last time; true when it was.
+  func bringLabels(of project: String) async throws -> Bool {
+    guard labels.isNew(try await projects.project(project).currentCommit, of: project) else { return false }
+    return try await labelLocks.withLock(project) {
+      let head = try await projects.project(project).currentCommit
+      guard labels.isNew(head, of: project) else { return true }
+      if let commit = head.flatMap(ObjectID.init) { try await relabel(project: project, head: commit) }
+      labels.put(head, of: project)
+      return true
+    }
+  }
+
+  /// Labels a diff that has just got its row, in case the head moved while it was made.
+  func settle(_ made: Made) async throws {
+    let project = made.diff.projectId
+    guard try await projects.project(project).currentCommit != made.head?.hex else { return }
+    labels.forget(project)
+    _ = try await bringLabels(of: project)
+  }
+
+  /// Brings the merge status of a project's pending diffs up to date with the head, in memory.
+  private func relabel(project id: String, head: ObjectID) async throws {
+    let pending = try await journal.store.read { db in try db.pendingDiffs(ofProject: id) }
+    guard !pending.isEmpty else { return }
+    let repository = projects.repositories.reader(try await projects.project(id).repositoryPath)
+    let headTree = try await repository.tree(of: head)
+    var baseTrees: [String: ObjectID] = [:]
+    var changed: [DiffRecord] = []
+    for var diff in pending {
+      guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else { continue }
+      let before = diff
+      do {
+        if baseTrees[diff.baseCommit] == nil { baseTrees[diff.baseCommit] = try await repository.tree(of: base) }
+        guard let baseTree = baseTrees[diff.baseCommit] else { continue }
+        diff.apply(try await repository.fit(base: baseTree, ours: headTree, theirs: tree))
+      } catch {
+        logger.error("a diff cannot be labelled", metadata: ["diff": "\(diff.id)", "error": "\(error)"])
+      }
+      if diff != before { changed.append(diff) }
+    }
+    guard !changed.isEmpty else { return }
+    try await journal.append { [changed] db, events in
+      for label in changed {
+        // Only the label, and only of what it was made for: the diff may have been reviewed in between. One that is
+        // being committed is told of by its commit.
+        guard var diff = try db.diff(id: label.id), diff.isPending, diff.committingSha == nil,
+          diff.proposalTree == label.proposalTree
+        else { continue }
+        diff.mergeStatus = label.mergeStatus
+        diff.mergeConflicts = label.mergeConflicts
+        try db.update(diff)
+        events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
+      }
+    }
+  }
+}

@@ -1,0 +1,145 @@
+import EventLog
+import GRDB
+import Git
+import JSON
+import Logging
+import Platform
+import PythonSource
+package import Store
+
+extension DiffService {
+  /// What a diff is made of.
+  struct Draft: Sendable {
+    var sessionID: String?
+    var project: ProjectRecord
+    /// The commit that the tree is a change to.
+    var base: ObjectID
+    var tree: ObjectID
+    var prompt: String
+    var reasoning: String
+    var commitMessage: String
+    var parentID: String?
+    var traceID: String?
+  }
+
+  /// A diff that has no row yet, and the head that its label is about.
+  struct Made: Sendable {
+    var diff: DiffRecord
+    let head: ObjectID?
+  }
+
+  /// Keeps a draft's tree in the repository and makes its row; `store` or `drop` must follow.
+  func make(_ draft: Draft) async throws -> Made {
+    let id = UUIDv7.make()
+    let repository = projects.repositories.writer(draft.project.repositoryPath)
+    let baseTree = try await repository.tree(of: draft.base)
+    let content = try await repository.diff(from: baseTree, to: draft.tree).text
+    try await repository.setReference(Self.reference(id), to: draft.tree, note: "proposal")
+    var diff = DiffRecord(
+      id: id, sessionId: draft.sessionID, projectId: draft.project.id, baseCommit: draft.base.hex,
+      targetBranch: draft.project.currentBranch, diffContent: content, status: .evaluatorApproved,
+      proposalTree: draft.tree.hex, mergeStatus: .clean, mergeConflicts: "[]", vibecoderPrompt: draft.prompt,
+      evaluatorReasoning: draft.reasoning, commitMessage: draft.commitMessage, parentDiffId: draft.parentID,
+      traceId: draft.traceID, createdAt: Timestamp.now.text)
+    let head = try await repository.head().commit
+    let headTree = try await repository.tree(of: head ?? draft.base)
+    diff.apply(try await repository.fit(base: baseTree, ours: headTree, theirs: draft.tree))
+    return Made(diff: diff, head: head)
+  }
+
+  /// The reference that keeps a proposal's tree from being collected.
+  static func reference(_ id: String) -> String { "refs/proposals/\(id)" }
+
+  /// Gives a made diff its row, with an event and whatever else belongs into the same transaction.
+  func store(
+    _ made: Made, _ change: @escaping @Sendable (Database, inout [NewEvent]) throws -> Void = { _, _ in }
+  ) async throws -> DiffRecord {
+    let diff = made.diff
+    do {
+      try await journal.append { db, events in
+        guard try db.project(id: diff.projectId) != nil else { throw ServiceError(.notFound, "Project not found") }
+        try db.insert(diff)
+        events.append(NewEvent("diff_created", topics: diff.topics, data: DiffView.created(diff)))
+        try change(db, &events)
+      }
+    } catch {
+      await drop(diff)
+      throw error
+    }
+    try await settle(made)
+    return try await stored(diff.id)
+  }
+
+  /// Lets go of the proposal of a diff that got no row.
+  func drop(_ diff: DiffRecord) async {
+    do {
+      let project = try await projects.project(diff.projectId)
+      try await projects.repositories.writer(project.repositoryPath).removeReference(Self.reference(diff.id))
+    } catch {
+      // The next start removes the references of proposals that nobody knows.
+      logger.warning("a proposal was not removed", metadata: ["diff": "\(diff.id)", "error": "\(error)"])
+    }
+  }
+
+  /// The tree that a diff is a change to, and the one that it proposes.
+  func trees(of diff: DiffRecord, in repository: Repository) async throws -> (base: ObjectID, proposal: ObjectID) {
+    guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else {
+      throw ServiceError(.wrongState, "the diff's trees cannot be read")
+    }
+    return (try await repository.tree(of: base), tree)
+  }
+
+  /// What Python's compiler says of the first changed file that does not compile; nil when all do.
+  func syntaxFault(from old: ObjectID, to new: ObjectID, in repository: Repository) async throws -> String? {
+    for path in try await repository.changedPaths(from: old, to: new) where path.hasSuffix(".py") {
+      guard let text = try await repository.text(of: path, in: new) else { continue }
+      if case .invalid(let fault) = try await python.check(path: path, source: text) { return "\(path): \(fault)" }
+    }
+    return nil
+  }
+
+  /// Makes a diff of a patch that somebody brings, checked like one of the agents'; no evaluator is asked.
+  ///
+  /// - Throws: `ServiceError.invalid` when it cannot be read, does not fit, changes nothing or does not compile.
+  package func propose(
+    project id: String, patch: String, message: String?, session: String?
+  ) async throws -> DiffRecord {
+    let (project, head) = try await projectWithHead(id)
+    let repository = projects.repositories.writer(project.repositoryPath)
+    let tree = try await repository.tree(of: head)
+    func refusal(_ text: String) -> ServiceError { ServiceError(.invalid, text, location: ["body", "patch"]) }
+    let proposal: ObjectID
+    do { proposal = try await repository.apply(patch: patch, to: tree) } catch let error as PatchError {
+      throw refusal(error.message)
+    } catch let error as GitError where error.code == .badPath { throw refusal(error.message) }
+    guard proposal != tree else { throw refusal("the patch changes nothing") }
+    if let fault = try await syntaxFault(from: tree, to: proposal, in: repository) { throw refusal(fault) }
+    let message = message?.isEmpty == false ? message : nil
+    return try await store(
+      try await make(
+        Draft(
+          sessionID: try await self.session(session, of: id), project: project, base: head, tree: proposal,
+          prompt: message ?? "A patch from outside",
+          reasoning: "The patch applies and compiles. It was brought by a person, and no evaluator was asked.",
+          commitMessage: message ?? "Apply a patch")))
+  }
+
+  /// A project with the newest commit of its branch.
+  func projectWithHead(_ id: String) async throws -> (ProjectRecord, ObjectID) {
+    let project = try await projects.project(id)
+    guard let head = project.currentCommit.flatMap(ObjectID.init) else {
+      throw ServiceError(.wrongState, "the project's repository has no commit")
+    }
+    return (project, head)
+  }
+
+  /// The session that a diff without a conversation belongs to: the one that was named, else the project's own.
+  func session(_ id: String?, of project: String) async throws -> String? {
+    let sessions = try await journal.store.read { db in try db.sessions(ofProject: project) }
+    guard let id else { return sessions.last { $0.nodeId == nil && $0.forkedFrom == nil }?.id }
+    guard sessions.contains(where: { $0.id == id }) else {
+      throw ServiceError(.invalid, "there is no session '\(id)' in the project", location: ["body", "session_id"])
+    }
+    return id
+  }
+}
