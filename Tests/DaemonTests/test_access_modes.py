@@ -8,7 +8,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from access import FULL, Things, command, create_key, key_id, operations
-from conftest import make_project, wait_until
+from conftest import make_project, make_session, wait_until
 
 LISTED, PAGE = "http://app.example", "http://evil.example"
 
@@ -139,6 +139,14 @@ def test_a_new_key_is_known_at_once(daemon, client):
     for _ in range(3):
         key = create_key(daemon, "ada")
         assert client.get("/projects", headers={"X-API-Key": key}).status_code == 200
+
+
+def test_what_the_first_key_makes_is_its_owners_also_at_once(make_daemon):
+    for _ in range(3):
+        daemon = make_daemon()
+        with daemon.client(headers={"X-API-Key": create_key(daemon, "ada")}) as ada:
+            make_session(ada, make_project(ada, "Mine"))
+        assert daemon.rows("SELECT owner FROM projects") == [{"owner": "ada"}]
 
 
 def test_keys_can_be_demanded_before_there_is_one(make_daemon):

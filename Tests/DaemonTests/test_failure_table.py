@@ -113,7 +113,7 @@ def test_every_fault_is_told_in_one_sentence(make_daemon, wire):
     table = list(rows(wire))
     with Table(wire) as model:
         address, key = wire.settings
-        daemon = make_daemon(THINKING_MODEL=wire.model, SMALL_MODEL=wire.model, MODEL_READ_TIMEOUT=1,
+        daemon = make_daemon(THINKING_MODEL=wire.model, SMALL_MODEL=wire.model, MODEL_READ_TIMEOUT=2,
                              **{address: model.url, key: KEY})
         client = daemon.client()
         project = make_project(client)

@@ -19,6 +19,7 @@ import urllib.parse
 import pytest
 
 from conftest import Daemon, approve, commit, make_project, make_session, vibe, wait_until
+from model_double import GOOD, Model, message, stall_after, submit
 from raw_http import is_readable, request
 from raw_websocket import TEXT, frame
 
@@ -307,26 +308,32 @@ class Follower(threading.Thread):
 
 
 def test_readers_of_work_that_outlives_the_daemon_have_every_event_once(make_daemon):
-    daemon = make_daemon(EMBEDDED_MODEL_DELAY_MS=15)
-    client, seed = daemon.client(), random.randrange(1 << 32)
+    seed = random.randrange(1 << 32)
     print(f"seed {seed}")
-    project = make_project(client)
-    session, topic = make_session(client, project), f"project:{project['id']}"
-    followers = [Follower(way, daemon.url, topic, seed + number) for number, way in enumerate(list(WAYS.values()) * 2)]
-    client.post(f"/sessions/{session['id']}/messages", headers={"Prefer": "respond-async"},
-                json={"prompt": "Create a triage agent", "message_id": "m"}).raise_for_status()
-    for count in (12, 30):
-        wait_until(lambda: all(len(one.seen) >= count or one.error for one in followers), f"{count} events are seen")
-        daemon.kill()
-        daemon.start(PORT=daemon.url.rpartition(":")[2])
-    client = daemon.client()
-    assert client.get("/messages/m/result").json()["diff_id"]
-    rename(client, project, "The end")
-    events = logged(daemon, topic)
-    assert [event[1] for event in events].count("message.resumed") == 2
-    for follower in followers:
-        follower.join(timeout=30)
-        assert follower.error is None and follower.connections > 3 and follower.seen == events
+    with Model() as model:
+        # Twice the model says something and stands still until the daemon is gone.
+        said = [message(f"This is thought number {number}. ") for number in range(12)]
+        model.vibecoder = [stall_after(3 * len(said), *said)] * 2 + [submit(GOOD)]
+        daemon = make_daemon(OPENAI_API_KEY="sk-test", OPENAI_BASE_URL=model.url)
+        client = daemon.client()
+        project = make_project(client)
+        session, topic = make_session(client, project), f"project:{project['id']}"
+        followers = [
+            Follower(way, daemon.url, topic, seed + number) for number, way in enumerate(list(WAYS.values()) * 2)]
+        client.post(f"/sessions/{session['id']}/messages", headers={"Prefer": "respond-async"},
+                    json={"prompt": "Create a triage agent", "message_id": "m"}).raise_for_status()
+        for count in (12, 24):
+            wait_until(lambda: all(len(one.seen) >= count or one.error for one in followers), f"{count} are seen")
+            daemon.kill()
+            daemon.start(PORT=daemon.url.rpartition(":")[2])
+        client = daemon.client()
+        assert client.get("/messages/m/result").json()["diff_id"]
+        rename(client, project, "The end")
+        events = logged(daemon, topic)
+        assert [event[1] for event in events].count("message.resumed") == 2
+        for follower in followers:
+            follower.join(timeout=30)
+            assert follower.error is None and follower.connections > 3 and follower.seen == events
 
 
 def large_changes(client, project, count):

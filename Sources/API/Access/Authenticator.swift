@@ -22,6 +22,7 @@ struct Authenticator: Sendable {
   ///   that has had its share of the day.
   func caller(of request: Request) async throws -> Caller {
     let head = request.head
+    if !keys.isRequired, let text = credential(head) { try await keys.notice(text) }
     guard keys.isRequired else { return try rules.keyless(head) }
     try rules.checkOrigin(head)
     if Self.isOpen(head.path) || AccessRules.isPreflight(head) { return .nobody }
