@@ -322,8 +322,11 @@ def test_readers_of_work_that_outlives_the_daemon_have_every_event_once(make_dae
             Follower(way, daemon.url, topic, seed + number) for number, way in enumerate(list(WAYS.values()) * 2)]
         client.post(f"/sessions/{session['id']}/messages", headers={"Prefer": "respond-async"},
                     json={"prompt": "Create a triage agent", "message_id": "m"}).raise_for_status()
-        for count in (12, 24):
-            wait_until(lambda: all(len(one.seen) >= count or one.error for one in followers), f"{count} are seen")
+        for times in range(2):
+            wait_until(lambda: len(model.requests) > times, "the model is asked")
+            resumed = ["message.resumed"] * times
+            wait_until(lambda: all(one.error or len(one.seen) > 12 and resumed == [
+                event[1] for event in one.seen if event[1] == "message.resumed"] for one in followers), "much is seen")
             daemon.kill()
             daemon.start(PORT=daemon.url.rpartition(":")[2])
         client = daemon.client()
