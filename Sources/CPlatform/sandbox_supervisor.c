@@ -28,7 +28,7 @@ struct supervisor {
     int is_first;                           /* process 1 of a PID namespace */
     int has_ended, is_ending;
     int64_t deadline, next_look;            /* milliseconds of the monotonic clock; no deadline is 0 */
-    int64_t pause, seen_cpu;                /* between looks; what the last one found */
+    int64_t pause, seen_cpu;                /* milliseconds between looks; what the last one found */
     struct cplatform_sandbox_result result;
     char folder[4096];                      /* to be removed when the daemon is gone, or "" */
 };
@@ -167,8 +167,9 @@ static int64_t choose_pause(struct supervisor *supervisor) {
     int64_t cpu = supervisor->result.cpu_microseconds, usual = watches ? MEMORY_TICK : TICK;
     int is_idle = policy->terminal && cpu == supervisor->seen_cpu;
     supervisor->seen_cpu = cpu;
-    supervisor->pause = !is_idle ? usual : supervisor->pause * 2 < IDLE_TICK ? supervisor->pause * 2 : IDLE_TICK;
-    return supervisor->pause > usual ? supervisor->pause : usual;
+    int64_t longer = supervisor->pause < usual ? usual : supervisor->pause * 2;
+    supervisor->pause = !is_idle ? usual : longer < IDLE_TICK ? longer : IDLE_TICK;
+    return supervisor->pause;
 }
 
 /* Waits for something to happen; returns the reason to end, or 0. */
