@@ -108,10 +108,22 @@ static void let_go(struct cplatform_box *box) {
     close(box->channel);
 }
 
+/* In the clone: lets go of the daemon's descriptors. When the daemon is killed, its ports must be free for the next one,
+ * and the other end of the channel must be seen to close, of which we have a copy, too. */
+static void keep_own(const struct cplatform_box *box) {
+    /* Nothing that is opened from here on may become one of the program's 0-2. */
+    int kept[CPLATFORM_MOST_BINDS + 9] = {0, 1, 2, box->channel, box->report, box->work_bind};
+    size_t count = 6;
+    for (int i = 0; i < 3; i++) kept[count++] = box->stdio[i];
+    for (int i = 0; i < CPLATFORM_MOST_BINDS; i++) kept[count++] = box->binds[i];
+    cplatform_keep_only(kept, count);
+}
+
 /* In the clone: waits until its maps are written and its group is entered. */
 static _Noreturn void begin(struct cplatform_box *box) {
     char go;
     ssize_t count;
+    keep_own(box);
     do { count = recv(box->channel, &go, 1, 0); } while (count < 0 && errno == EINTR);
     if (count != 1) _exit(127);
     cplatform_set_up(box);

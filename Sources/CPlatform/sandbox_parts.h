@@ -51,6 +51,9 @@ ssize_t cplatform_read_text(int folder, const char *path, char *text, size_t siz
 /* Writes a text to a file that exists; 0 or an errno. */
 int cplatform_write_text(int folder, const char *path, const char *text);
 
+/* Closes all descriptors but these; -1 stands for none. */
+void cplatform_keep_only(const int kept[], size_t count);
+
 /* The clone's life from here on; never returns. */
 _Noreturn void cplatform_supervise(struct cplatform_box *box);
 

@@ -53,6 +53,19 @@ int cplatform_write_text(int folder, const char *path, const char *text) {
     return error;
 }
 
+void cplatform_keep_only(const int kept[], size_t count) {
+    unsigned from = 0;
+    for (;;) {
+        int next = -1;
+        for (size_t i = 0; i < count; i++)
+            if (kept[i] >= (int)from && (next < 0 || kept[i] < next)) next = kept[i];
+        if (next < 0) break;
+        if (next > (int)from) syscall(SYS_close_range, from, (unsigned)next - 1, 0u);
+        from = (unsigned)next + 1;
+    }
+    syscall(SYS_close_range, from, ~0u, 0u);
+}
+
 /* A new network namespace has a loopback interface that is down: see network_namespaces(7). */
 static int raise_loopback(void) {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};

@@ -197,22 +197,6 @@ static uint32_t wait_for_event(struct supervisor *supervisor) {
     return 0;
 }
 
-/* Lets go of all descriptors of the daemon but a few, so that its pipes and sockets end when it closes them. */
-static void close_others(struct supervisor *supervisor) {
-    struct cplatform_box *box = supervisor->box;
-    int kept[] = {box->channel, supervisor->children, box->proc, box->work, box->sockets};
-    unsigned from = 0;
-    for (;;) {
-        int next = -1;
-        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-            if (kept[i] >= (int)from && (next < 0 || kept[i] < next)) next = kept[i];
-        if (next < 0) break;
-        if (next > (int)from) syscall(SYS_close_range, from, (unsigned)next - 1, 0u);
-        from = (unsigned)next + 1;
-    }
-    syscall(SYS_close_range, from, ~0u, 0u);
-}
-
 static void report(struct supervisor *supervisor) {
     const struct cplatform_sandbox *policy = supervisor->box->policy;
     struct cplatform_sandbox_result *result = &supervisor->result;
@@ -261,7 +245,8 @@ void cplatform_supervise(struct cplatform_box *box) {
     supervisor.program = start_program(box);
     if (supervisor.program < 0) cplatform_fail(box, CPLATFORM_SANDBOX_FORK);
     supervisor.next_look = now() + MEMORY_TICK;
-    close_others(&supervisor);
+    int kept[] = {box->channel, supervisor.children, box->proc, box->work, box->sockets};
+    cplatform_keep_only(kept, sizeof kept / sizeof *kept);
     static struct cplatform_sandbox policy;
     policy = *box->policy;
     if (policy.work_is_temporary && strlen(policy.work_folder) < sizeof supervisor.folder)
