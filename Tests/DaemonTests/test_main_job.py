@@ -1,8 +1,10 @@
 """A person makes a project, asks for changes in plain words, reviews them and commits them."""
 
 import json
+import random
 import re
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -283,6 +285,22 @@ def test_cancel_stops_the_work_and_says_so(make_daemon):
     assert "cancelled" in answer.result(timeout=10)["error"]
     assert client.get(f"/sessions/{session['id']}/diffs").json() == []
     assert client.post(f"/sessions/{session['id']}/cancel").json() == {"cancelled": 0}
+
+
+def test_a_cancel_that_comes_with_the_end_makes_no_second_end(daemon, client, session):
+    count, chance = 50, random.Random(7)
+    with subscribed(daemon, f"session:{session['id']}") as socket:
+        for number in range(count):
+            client.post(f"/sessions/{session['id']}/messages", headers={"Prefer": "respond-async"},
+                        json={"prompt": "Create a triage agent", "message_id": f"m{number}"}).raise_for_status()
+            # The evaluator has answered: what is left is to store the diff and the result.
+            events_until(socket, "debug_iteration")
+            time.sleep(chance.uniform(0, 0.012))
+            client.post(f"/sessions/{session['id']}/cancel").raise_for_status()
+            shown = events_until(socket, "message.completed", "message.failed", "message.cancelled")[-1]
+            assert client.get(f"/messages/m{number}/result").json() == shown["data"], "what was shown stands"
+    ends = daemon.rows("SELECT request_id FROM conversation_messages WHERE message_type = 'run_result'")
+    assert sorted(row["request_id"] for row in ends) == sorted(f"m{number}" for number in range(count))
 
 
 def test_many_starts_of_a_session_at_once_give_one(client, project):

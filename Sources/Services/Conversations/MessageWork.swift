@@ -66,6 +66,8 @@ struct MessageWork {
   }
 
   private struct Cancelled: Error {}
+  /// The work was asked to stop while its end was being written: what was written stands.
+  private struct HasEnded: Error {}
 
   /// Marks the work as begun; nil when it has ended already.
   private func begin() async throws -> RunRecord? {
@@ -92,6 +94,7 @@ struct MessageWork {
   private func stored() async throws -> MessageResult {
     let messageID = messageID
     let run = try await service.journal.store.read { db in try db.run(messageID: messageID) }
+    if let run { try await service.sessions.remember(run) }
     return MessageResult(json: .encoded(run?.result ?? "null"))
   }
 
@@ -226,12 +229,17 @@ struct MessageWork {
     run.updatedAt = Timestamp.now.text
     let topics = recorder.topics
     let change: @Sendable (Database, inout [NewEvent]) throws -> Void = { [run, row] db, events in
+      guard let stored = try db.run(messageID: run.messageId), !stored.state.isFinal else { throw HasEnded() }
       try db.insert(row)
       try db.update(run)
       events.append(NewEvent("conversation_message", topics: topics, data: MessageView.event(row)))
       events.append(NewEvent("message.\(state.rawValue)", topics: topics, data: result.json))
     }
-    if let made { _ = try await service.diffs.store(made, change) } else { try await service.journal.append(change) }
+    do {
+      if let made { _ = try await service.diffs.store(made, change) } else { try await service.journal.append(change) }
+    } catch is HasEnded {
+      return try await stored()
+    }
     try await service.sessions.remember(run)
     return result
   }
