@@ -57,8 +57,9 @@ class Process:
 
     @staticmethod
     def _read(pipe, take):
-        for line in pipe:
-            take(line)
+        with pipe:
+            for line in pipe:
+                take(line)
         take("")
 
     @property

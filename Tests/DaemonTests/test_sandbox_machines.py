@@ -1,5 +1,6 @@
 """Machines that lack something, or lose it: an interpreter, its helper, the disk, /tmp, namespaces."""
 
+import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 import pytest
 
@@ -99,6 +101,26 @@ def test_a_helper_that_was_killed_while_idle_is_no_fault_of_the_next_source(make
         os.kill(wait_until(lambda: helper(daemon), "there is no helper"), signal.SIGKILL)
     assert client.get(f"/projects/{project['id']}/graph").status_code == 200
     assert git(project["repository_path"], "status", "--porcelain") == ""
+
+
+def test_a_helper_that_hangs_is_given_up_and_delays_nobody_else(make_daemon):
+    daemon = make_daemon(PYTHON=PYTHON)
+    client = daemon.client()
+    project = make_project(client)
+    put(client, project, "main.py", AGENT)
+    address = f"/projects/{project['id']}/nodes"
+    assert client.get(address).status_code == 200
+    hanging = wait_until(lambda: helper(daemon), "there is no helper")
+    os.kill(hanging, signal.SIGSTOP)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(client.get, address)
+        while not asked.done():
+            assert client.get(f"/projects/{project['id']}/files/main.py", timeout=2).json()["content"] == AGENT
+            time.sleep(0.2)
+        assert asked.result().status_code == 422 and "parser died" in asked.result().json()["detail"]
+    assert client.get(address).json()[0]["id"] == "A"
+    assert wait_until(lambda: helper(daemon), "there is no other helper") != hanging
+    assert not os.path.exists(f"/proc/{hanging}")
 
 
 @pytest.mark.parametrize("body", [
