@@ -55,10 +55,20 @@ static int open_owned(const char *path, int mapping, uint64_t attributes) {
     return -1;
 }
 
+/* The same for every program, so that a process is made for it only once; the daemon keeps it open. Callers take turns. */
+static int mapping_for(uid_t uid) {
+    static int mapping = -1;
+    static uid_t owner;
+    if (mapping >= 0 && owner == uid) return mapping;
+    if (mapping >= 0) close(mapping);
+    owner = uid;
+    return mapping = open_mapping(uid);
+}
+
 int cplatform_open_owned_binds(struct cplatform_box *box, uid_t uid) {
     const struct cplatform_sandbox *policy = box->policy;
     if (policy->work_folder == NULL && policy->bind_count == 0) return 0;
-    int mapping = open_mapping(uid), error = 0;
+    int mapping = mapping_for(uid), error = 0;
     if (mapping < 0) return errno;
     if (policy->work_folder) {
         box->work_bind = open_owned(policy->work_folder, mapping, 0);
@@ -70,7 +80,6 @@ int cplatform_open_owned_binds(struct cplatform_box *box, uid_t uid) {
         /* A file system that knows no maps (EINVAL) can still be shown to be read, by whom its modes let. */
         if (box->binds[i] < 0 && bind->writable && !(errno == ENOENT && bind->optional)) error = errno;
     }
-    close(mapping);
     return error;
 }
 

@@ -20,6 +20,7 @@ package final class Journal: Sendable {
   package let redactor: Redactor
   let broadcaster: Broadcaster
   let meter = JournalMeter()
+  private let checkpoints = IdleCheckpoints()
   private let logger: Logger
   private let queue = Mutex(Queue())
   /// Whether the writer's connection waits for the disk; not known before it is set.
@@ -134,7 +135,11 @@ package final class Journal: Sendable {
 
   /// Writes until `stop` has been called and everything queued is written.
   package func run() async {
-    while let entries = await nextBatch() { await write(entries) }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await self.checkpoints.run(on: self.store) }
+      while let entries = await nextBatch() { await write(entries) }
+      group.cancelAll()
+    }
     broadcaster.close()
   }
 
@@ -186,6 +191,7 @@ package final class Journal: Sendable {
       }
       meter.commits.observe(nanoseconds: MonotonicClock.nanoseconds - begun)
       meter.appended.add(records.count)
+      checkpoints.note()
       broadcaster.publish(records)
       for (entry, result) in zip(entries, results) { entry.finish?(result) }
     } catch {

@@ -6,6 +6,8 @@ package import Platform
 package struct SQLiteStore: Sendable {
   /// The pool; writes go through the journal of `EventLog`, so that rows and events are committed together.
   package let pool: DatabasePool
+  /// Pages of 4 KiB after which SQLite takes the write-ahead log into the database within a commit: 64 MiB.
+  package static var mostPagesOfLog: Int { 16_384 }
   /// How long reads take, waiting for a connection included.
   package let readTimes = Histogram()
 
@@ -21,7 +23,10 @@ package struct SQLiteStore: Sendable {
     configuration.maximumReaderCount = 4
     configuration.busyMode = .timeout(5)
     configuration.journalMode = .wal
-    configuration.prepareDatabase { db in try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+    configuration.prepareDatabase { db in
+      try db.execute(sql: "PRAGMA synchronous = NORMAL")
+      try db.execute(sql: "PRAGMA wal_autocheckpoint = \(mostPagesOfLog)")
+    }
     let pool = try DatabasePool(path: path, configuration: configuration)
     let migrator = Migrations.migrator
     if try pool.read(migrator.hasBeenSuperseded) {
