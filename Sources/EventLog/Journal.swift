@@ -8,11 +8,11 @@ import Synchronization
 /// The one way into the database: changes to rows and the events that tell of them, committed together and in order,
 /// then shown to the readers.
 ///
-/// Entries of many producers go into one transaction (group commit). An entry whose client will be told that it is
-/// saved is synced to the disk; deltas are only written, which a crash of the daemon survives. Events are shown after
-/// their transaction, so that nothing that was shown is ever missing later, and the producer of a delta does not wait.
+/// Entries of many producers go into one transaction (group commit), which a crash of the daemon survives. Events are
+/// shown after it, so that nothing that was shown is missing later. Only an entry whose client will be told that it is
+/// saved waits until the disk has it, and it alone: the next transactions, with the words of others, go on meanwhile.
 ///
-///     append -> queued -> transaction -> readers -> append returns
+///     append -> queued -> transaction -> readers -> synced -> append returns
 package final class Journal: Sendable {
   /// The database.
   package let store: SQLiteStore
@@ -21,10 +21,9 @@ package final class Journal: Sendable {
   let broadcaster: Broadcaster
   let meter = JournalMeter()
   private let checkpoints = IdleCheckpoints()
+  let syncs: LogSync
   private let logger: Logger
   private let queue = Mutex(Queue())
-  /// Whether the writer's connection waits for the disk; not known before it is set.
-  private let isSynced = Mutex<Bool?>(nil)
 
   private struct Queue {
     var entries: [Entry] = []
@@ -52,6 +51,7 @@ package final class Journal: Sendable {
     self.store = store
     self.redactor = redactor
     self.logger = logger
+    syncs = try LogSync(database: store.pool.path, logger: logger)
     broadcaster = Broadcaster(range: try store.pool.read { db in try db.eventRange() })
   }
 
@@ -137,6 +137,7 @@ package final class Journal: Sendable {
   package func run() async {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.checkpoints.run(on: self.store) }
+      group.addTask { await self.syncs.run() }
       while let entries = await nextBatch() { await write(entries) }
       group.cancelAll()
     }
@@ -180,20 +181,20 @@ package final class Journal: Sendable {
 
   private func write(_ entries: [Entry]) async {
     let begun = MonotonicClock.nanoseconds
-    let isDurable = entries.contains(where: \.isDurable)
     do {
       let (records, results) = try await store.pool.writeWithoutTransaction { db in
-        if self.isSynced.withLock({ $0 }) != isDurable {
-          try db.execute(sql: "PRAGMA synchronous = \(isDurable ? "FULL" : "NORMAL")")
-          self.isSynced.withLock { $0 = isDurable }
-        }
-        return try Self.commit(entries, in: db, redactor)
+        try Self.commit(entries, in: db, redactor)
       }
       meter.commits.observe(nanoseconds: MonotonicClock.nanoseconds - begun)
       meter.appended.add(records.count)
       checkpoints.note()
       broadcaster.publish(records)
-      for (entry, result) in zip(entries, results) { entry.finish?(result) }
+      var saved: [LogSync.Finish] = []
+      for (entry, result) in zip(entries, results) {
+        guard let finish = entry.finish else { continue }
+        if entry.isDurable, case .success = result { saved.append(finish) } else { finish(result) }
+      }
+      syncs.note(saved)
     } catch {
       logger.error("could not write to the database", metadata: ["error": "\(error)"])
       for entry in entries { entry.finish?(.failure(error)) }

@@ -26,9 +26,10 @@ extension Journal {
         Double(broadcaster.count)),
       MetricFamily(
         seconds: "vibegrapher_database_duration_seconds",
-        "Reads, and transactions with their synchronisation, waiting for a connection included.",
+        "Reads and transactions, waiting for a connection included, and syncs of what was written to the disk.",
         [
           ([("operation", "read")], store.readTimes.snapshot), ([("operation", "write")], meter.commits.snapshot),
+          ([("operation", "sync")], syncs.times.snapshot),
         ]),
     ]
   }

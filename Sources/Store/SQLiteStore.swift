@@ -25,6 +25,8 @@ package struct SQLiteStore: Sendable {
     configuration.journalMode = .wal
     configuration.prepareDatabase { db in
       try db.execute(sql: "PRAGMA synchronous = NORMAL")
+      // Savepoints keep what they may have to take back there: not in files.
+      try db.execute(sql: "PRAGMA temp_store = MEMORY")
       try db.execute(sql: "PRAGMA wal_autocheckpoint = \(mostPagesOfLog)")
     }
     let pool = try DatabasePool(path: path, configuration: configuration)
