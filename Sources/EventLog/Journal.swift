@@ -20,7 +20,7 @@ package final class Journal: Sendable {
   package let redactor: Redactor
   let broadcaster: Broadcaster
   let meter = JournalMeter()
-  private let checkpoints = IdleCheckpoints()
+  private let checkpoints: Checkpoints
   let syncs: LogSync
   private let logger: Logger
   private let queue = Mutex(Queue())
@@ -51,6 +51,7 @@ package final class Journal: Sendable {
     self.store = store
     self.redactor = redactor
     self.logger = logger
+    checkpoints = Checkpoints(logger: logger)
     syncs = try LogSync(database: store.pool.path, logger: logger)
     broadcaster = Broadcaster(range: try store.pool.read { db in try db.eventRange() })
   }

@@ -6,8 +6,10 @@ package import Platform
 package struct SQLiteStore: Sendable {
   /// The pool; writes go through the journal of `EventLog`, so that rows and events are committed together.
   package let pool: DatabasePool
-  /// Pages of 4 KiB after which SQLite takes the write-ahead log into the database within a commit: 64 MiB.
-  package static var mostPagesOfLog: Int { 16_384 }
+  /// Pages of 4 KiB after which SQLite makes a checkpoint within a commit, should nobody else have made one: 128 MiB.
+  private static var mostPagesOfLog: Int { 32_768 }
+  /// Makes checkpoints and nothing else, so that the writer does not have to.
+  private let checkpointer: DatabaseQueue
   /// How long reads take, waiting for a connection included.
   package let readTimes = Histogram()
 
@@ -36,7 +38,8 @@ package struct SQLiteStore: Sendable {
         .newerSchema, "the database \(path) was written by a newer vibegrapher: run that version, or use another file")
     }
     try migrator.migrate(pool)
-    return SQLiteStore(pool: pool)
+    let checkpointer = try DatabaseQueue(path: path, configuration: configuration)
+    return SQLiteStore(pool: pool, checkpointer: checkpointer)
   }
 
   /// The file path of `sqlite:///relative`, `sqlite:////absolute`.
@@ -54,6 +57,19 @@ package struct SQLiteStore: Sendable {
     for suffix in ["", "-wal", "-shm"] where FileManager.default.fileExists(atPath: path + suffix) {
       try FileManager.default.removeItem(atPath: path + suffix)
     }
+  }
+
+  /// Takes the write-ahead log into the database (sqlite.org/wal.html); there must be something in it.
+  ///
+  /// Most of it is done while the writer goes on. A reader holds the log meanwhile, so that the writer cannot begin it
+  /// anew under the checkpoint, in which versions before 3.51.3 can go wrong. The writer takes what is left, which is
+  /// little, and begins the log anew with its next transaction.
+  package func checkpoint() async throws {
+    try await pool.read { [checkpointer] db in
+      _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_sequence")
+      _ = try checkpointer.inDatabase { try $0.checkpoint(.passive) }
+    }
+    _ = try await pool.writeWithoutTransaction { try $0.checkpoint(.passive) }
   }
 
   /// Reads on one of the reader connections, from one moment's state of the database.

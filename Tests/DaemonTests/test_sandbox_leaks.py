@@ -102,9 +102,10 @@ def picture(daemon):
             descriptors.append(re.sub(r"\[\d+\]", "", os.readlink(path)))
         except OSError:
             pass
-    # A writer, and up to four readers that are made when they are first needed, with two files each that stay open.
+    # A writer, a checkpointer and up to four readers that are made when they are first needed, with two files each;
+    # and one that all share, and one to sync by.
     database = [path for path in descriptors if path.startswith(str(daemon.database))]
-    assert len(database) <= 12, database
+    assert len(database) <= 14, database
     descriptors = [path for path in descriptors if path not in database]
     parts = {
         "process": descendants(daemon.pid), "descriptor": descriptors, "namespace": namespaces(daemon.pid),
