@@ -7,8 +7,8 @@ import Synchronization
 final class Checkpoints: Sendable {
   /// Between looks.
   private static let pause: Duration = .milliseconds(100)
-  /// Transactions that are worth a checkpoint: some thousand pages.
-  private static let due = 500
+  /// Transactions that are worth a checkpoint: some ten thousand pages.
+  private static let due = 2000
 
   private let logger: Logger
   private let transactions = Mutex(0)

@@ -6,8 +6,8 @@ package import Platform
 package struct SQLiteStore: Sendable {
   /// The pool; writes go through the journal of `EventLog`, so that rows and events are committed together.
   package let pool: DatabasePool
-  /// Pages of 4 KiB after which SQLite makes a checkpoint within a commit, should nobody else have made one: 128 MiB.
-  private static var mostPagesOfLog: Int { 32_768 }
+  /// Pages of 4 KiB after which SQLite makes a checkpoint within a commit, should nobody else have made one: 256 MiB.
+  private static var mostPagesOfLog: Int { 65_536 }
   /// Makes checkpoints and nothing else, so that the writer does not have to.
   private let checkpointer: DatabaseQueue
   /// How long reads take, waiting for a connection included.
