@@ -79,7 +79,10 @@ def bench_file(options, server, project):
     """A file of lines, in turns bare and through the daemon; the rate is that of the file's bytes."""
     big = pathlib.Path(project["repository_path"]) / "big"
     line = b"".join(b"%c" % (33 + index % 90) for index in range(79)) + b"\n"
-    big.write_bytes(line * (MEGABYTES * 1_000_000 // 80))
+    with big.open("wb") as file:
+        file.write(line * (MEGABYTES * 1_000_000 // 80))
+        file.flush()
+        os.fsync(file.fileno())  # not while the keys are pressed
 
     def bare():
         command = [load.program(), "pty", "--port=1", f"--path=read x; exec cat '{big.resolve()}'"]
