@@ -96,6 +96,14 @@ def test_streams_and_connections_are_counted_while_they_are_open(daemon, client,
     wait_until(lambda: value(metrics(client), "vibegrapher_connections", kind="stream") == 0, "still counted")
 
 
+def test_who_is_told_that_something_is_saved_has_waited_for_the_disk(client):
+    count = lambda: value(metrics(client), "vibegrapher_database_duration_seconds_count", operation="sync")  # noqa: E731
+    for number in range(5):
+        before = count()
+        make_project(client, f"Saved {number}")
+        assert count() > before
+
+
 def test_terminals_are_counted(client, project):
     made = client.post("/terminals", json={"project_id": project["id"], "command": ["cat"]}).json()
     assert value(metrics(client), "vibegrapher_terminals", state="running") == 1

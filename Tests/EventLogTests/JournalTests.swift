@@ -1,5 +1,6 @@
 import EventLog
 import Foundation
+import GRDB
 import JSON
 import Logging
 import Store
@@ -110,6 +111,40 @@ import Testing
         try await journal.append { _, _ in }
         let numbers = try await Self.read(slow, count: 500)
         #expect(numbers == Array(0..<500))
+      }
+    }
+  }
+
+  @Test func `checkpoints beside the writers lose nothing and keep the log short`() async throws {
+    let (producers, each) = (4, 1500)
+    try await withTemporaryFolder { folder in
+      try await Self.withJournal(folder) { journal in
+        try await withThrowingTaskGroup(of: Void.self) { group in
+          for producer in 0..<producers {
+            group.addTask {
+              for number in 0..<each {
+                try await journal.append(isDurable: number % 10 == 0) { _, events in
+                  events.append(Self.event(producer * each + number))
+                }
+              }
+            }
+          }
+          for _ in 0..<20 {
+            try await journal.append { _, events in events.append(Self.event(-1)) }
+            try await journal.store.checkpoint()
+          }
+          try await group.waitForAll()
+        }
+        try await journal.append { _, events in events.append(Self.event(-1)) }
+        try await journal.store.checkpoint()
+        try await journal.append { _, events in events.append(Self.event(-1)) }
+        let faults = try await journal.store.read { db in try String.fetchAll(db, sql: "PRAGMA integrity_check") }
+        #expect(faults == ["ok"])
+      }
+      try await Self.withJournal(folder) { journal in
+        let subscription = Subscription.start(journal, topic: "session:s", after: 0)
+        let numbers = try await Self.read(subscription, count: producers * each + 22)
+        #expect(numbers.filter { $0 >= 0 }.sorted() == Array(0..<producers * each))
       }
     }
   }
