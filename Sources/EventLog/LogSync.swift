@@ -90,7 +90,9 @@ private actor LogFile {
     if descriptor >= 0 { close(descriptor) }
   }
 
-  /// fdatasync(2). SQLite keeps the file for as long as the database is open.
+  /// Waits for fdatasync(2).
+  ///
+  /// SQLite keeps the file for as long as the database is open.
   func sync() throws(SystemError) {
     if descriptor < 0 { descriptor = try open() }
     while fdatasync(descriptor) != 0 { guard errno == EINTR else { throw .last("sync \(path)") } }
