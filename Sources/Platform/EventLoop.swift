@@ -69,11 +69,12 @@ package final class EventLoop: SerialExecutor, Sendable {
       unsafe local.jobs.append(job)
       return
     }
-    let isFirst = shared.withLock { shared in
+    // Woken within the lock, without which the job is not taken: it may be what lets go of this loop, whose descriptor
+    // could be somebody else's afterwards.
+    shared.withLock { shared in
       shared.jobs.append(job)
-      return shared.jobs.count == 1
+      if shared.jobs.count == 1 { eventfd_write(wakeup, 1) }
     }
-    if isFirst { eventfd_write(wakeup, 1) }
   }
 
   /// Traps when the caller is not on the loop's thread; called by `assumeIsolated`.

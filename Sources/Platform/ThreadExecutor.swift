@@ -39,8 +39,12 @@ import Synchronization
   /// Queues a job; called by the Swift runtime.
   package func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
-    state.withLock { $0.jobs.append(job) }
-    unsafe sem_post(semaphore)
+    // Within the lock, without which the job is not taken: it may be what lets go of this executor, and nothing else
+    // keeps it for the caller.
+    state.withLock { state in
+      state.jobs.append(job)
+      unsafe sem_post(semaphore)
+    }
   }
 
   /// Ends the thread after the jobs that are queued now.

@@ -86,6 +86,31 @@ import Testing
   }
 }
 
+extension `Thread executor` {
+  /// Owns its executor, and with its last job lets go of it.
+  private actor Owner {
+    nonisolated let executor: ThreadExecutor
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
+    init() throws { executor = try ThreadExecutor(name: "test") }
+    deinit { executor.stop() }
+    func work(_ number: Int) -> Int { number + 1 }
+  }
+
+  @Test func `outlives the calls of an owner that goes with its last job`() async throws {
+    let sum = try await withThrowingTaskGroup(of: Int.self) { group in
+      for _ in 0..<8 {
+        group.addTask {
+          var sum = 0
+          for number in 0..<500 { sum += try await Owner().work(number) }
+          return sum
+        }
+      }
+      return try await group.reduce(0, +)
+    }
+    #expect(sum == 8 * (1...500).reduce(0, +))
+  }
+}
+
 @Suite struct `Secrets` {
   @Test func `does not show itself`() {
     let secret = Secret("sk-very-secret")
