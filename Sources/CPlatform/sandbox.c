@@ -125,7 +125,11 @@ static _Noreturn void begin(struct cplatform_box *box) {
     ssize_t count;
     keep_own(box);
     do { count = recv(box->channel, &go, 1, 0); } while (count < 0 && errno == EINTR);
-    if (count != 1) _exit(127);
+    if (count != 1) {
+        /* The daemon is gone, or has given up and sees to the folder itself, which it may do twice. */
+        if (box->policy->work_is_temporary) cplatform_remove_folder(box->policy->work_folder);
+        _exit(127);
+    }
     cplatform_set_up(box);
     cplatform_supervise(box);
 }

@@ -27,7 +27,8 @@ package actor PythonInstallation {
 
   private let interpreter: String
   private let environment: [String: String]
-  private var layout: Layout?
+  /// The asking, which all who need it wait for together; nil again when it failed, so that the next one asks anew.
+  private var asking: Task<Layout, any Error>?
 
   /// The interpreter at an absolute path, asked with this environment.
   package init(interpreter: String, environment: [String: String]) {
@@ -39,14 +40,22 @@ package actor PythonInstallation {
   ///
   /// - Throws: `PythonSourceError` when it cannot be asked.
   package func resolve() async throws -> Layout {
-    if let layout { return layout }
+    let asking = asking ?? Task { try await ask() }
+    self.asking = asking
+    do { return try await asking.value } catch {
+      if self.asking == asking { self.asking = nil }
+      throw error
+    }
+  }
+
+  private func ask() async throws -> Layout {
     // Not confined: this is the user's own choice of a program, and it may need all of their machine to be found.
-    let asking = try Sandbox(features: .limits)
+    let sandbox = try Sandbox(features: .limits)
     var policy = SandboxPolicy(interpreter, ["-I", "-c", Self.question])
     policy.environment = environment
     policy.wallTime = .seconds(20)
     let result: SandboxResult
-    do { result = try await asking.run(policy) } catch {
+    do { result = try await sandbox.run(policy) } catch {
       throw PythonSourceError(message: "Python cannot be started: \(error)")
     }
     guard case .exited(0) = result.end, let answer = try? JSONParser.parse(result.output),
@@ -58,9 +67,7 @@ package actor PythonInstallation {
     let own = folders.compactMap(\.string).filter { folder in
       folder.hasPrefix("/") && folder != "/" && !Self.systemFolders.contains { "\(folder)/".hasPrefix($0) }
     }
-    let found = Layout(executable: executable, folders: own)
-    layout = found
-    return found
+    return Layout(executable: executable, folders: own)
   }
 }
 
