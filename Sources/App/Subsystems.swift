@@ -194,38 +194,42 @@ struct Subsystems: Sendable {
       try await terminals.restore()
       try await idempotency.restore()
       let api = try makeAPI()
-      let accessLog = settings.server.logsAccess ? try AccessLog(isTerminal: LineLogHandler.isTerminal) : nil
-      let observer = accessLog.map { log in { @Sendable (exchange: Exchange) in log.note(exchange) } }
-      let handler = api.handler(logger: Self.logger("http", settings), observer: observer)
-      let server = try HTTPServer(configuration: settings.server.configuration, handler: handler)
-      addMetrics(of: server)
-      announce(server.port)
-      await withTaskGroup(of: Void.self) { group in
-        group.addTask { await health.run() }
-        group.addTask { await keys.run { try await projects.reloadOwners() } }
-        if let accessLog { group.addTask { await accessLog.run() } }
-        group.addTask { await api.socketIO.run() }
-        group.addTask { await embeddedModel.run() }
-        group.addTask { await messages.run() }
-        group.addTask { await creation.run() }
-        group.addTask { await terminals.run() }
-        group.addTask { await diffs.run() }
-        async let served: Void = server.run()
-        await stopRequests.wait()
-        logger.notice("stopping")
-        messages.stop()
-        creation.stop()
-        sandbox.stop()
-        await terminals.stop()
-        await api.socketIO.stop()
-        await server.stop()
-        // The requests at hand are answered before anything that they may need is stopped.
-        await served
-        await embeddedModel.stop(grace: .seconds(1))
-        group.cancelAll()
-      }
+      try await serve(api, until: stopRequests)
     }
     logger.notice("stopped")
+  }
+
+  private func serve(_ api: WebAPI, until stopRequests: StopRequests) async throws {
+    let accessLog = settings.server.logsAccess ? try AccessLog(isTerminal: LineLogHandler.isTerminal) : nil
+    let observer = accessLog.map { log in { @Sendable (exchange: Exchange) in log.note(exchange) } }
+    let handler = api.handler(logger: Self.logger("http", settings), observer: observer)
+    let server = try HTTPServer(configuration: settings.server.configuration, handler: handler)
+    addMetrics(of: server)
+    announce(server.port)
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { await health.run() }
+      group.addTask { await keys.run { try await projects.reloadOwners() } }
+      if let accessLog { group.addTask { await accessLog.run() } }
+      group.addTask { await api.socketIO.run() }
+      group.addTask { await embeddedModel.run() }
+      group.addTask { await messages.run() }
+      group.addTask { await creation.run() }
+      group.addTask { await terminals.run() }
+      group.addTask { await diffs.run() }
+      async let served: Void = server.run()
+      await stopRequests.wait()
+      logger.notice("stopping")
+      messages.stop()
+      creation.stop()
+      sandbox.stop()
+      await terminals.stop()
+      await api.socketIO.stop()
+      await server.stop()
+      // The requests at hand are answered before anything that they may need is stopped.
+      await served
+      await embeddedModel.stop(grace: .seconds(1))
+      group.cancelAll()
+    }
   }
 
   /// The API of these parts.

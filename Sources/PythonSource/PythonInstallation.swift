@@ -27,8 +27,13 @@ package actor PythonInstallation {
 
   private let interpreter: String
   private let environment: [String: String]
-  /// The asking, which all who need it wait for together; nil again when it failed, so that the next one asks anew.
-  private var asking: Task<Layout, any Error>?
+  private var state = State.unknown
+  private var waiters: [CheckedContinuation<Result<Layout, PythonSourceError>?, Never>] = []
+
+  private enum State {
+    case unknown, asking
+    case known(Layout)
+  }
 
   /// The interpreter at an absolute path, asked with this environment.
   package init(interpreter: String, environment: [String: String]) {
@@ -39,23 +44,45 @@ package actor PythonInstallation {
   /// Where it is.
   ///
   /// - Throws: `PythonSourceError` when it cannot be asked.
-  package func resolve() async throws -> Layout {
-    let asking = asking ?? Task { try await ask() }
-    self.asking = asking
-    do { return try await asking.value } catch {
-      if self.asking == asking { self.asking = nil }
-      throw error
+  package func resolve() async throws(PythonSourceError) -> Layout {
+    while true {
+      switch state {
+      case .known(let layout): return layout
+      case .unknown: return try await askForAll()
+      case .asking: if let answer = await next() { return try answer.get() }
+      }
     }
   }
 
-  private func ask() async throws -> Layout {
+  /// Asks, and tells all who came meanwhile: who fails is asked again by the next one only.
+  private func askForAll() async throws(PythonSourceError) -> Layout {
+    state = .asking
+    let answer: Result<Layout, PythonSourceError>
+    do {
+      let layout = try await ask()
+      (answer, state) = (.success(layout), .known(layout))
+    } catch { (answer, state) = (.failure(error), .unknown) }
+    // What failed because it was cancelled says nothing to the others.
+    let isTold = !Task.isCancelled
+    for waiter in waiters { waiter.resume(returning: isTold ? answer : nil) }
+    waiters = []
+    return try answer.get()
+  }
+
+  /// What the asking that is at hand finds; nil when it has to be looked up.
+  private func next() async -> Result<Layout, PythonSourceError>? {
+    await withCheckedContinuation { continuation in
+      if case .asking = state { waiters.append(continuation) } else { continuation.resume(returning: nil) }
+    }
+  }
+
+  private func ask() async throws(PythonSourceError) -> Layout {
     // Not confined: this is the user's own choice of a program, and it may need all of their machine to be found.
-    let sandbox = try Sandbox(features: .limits)
     var policy = SandboxPolicy(interpreter, ["-I", "-c", Self.question])
     policy.environment = environment
     policy.wallTime = .seconds(20)
     let result: SandboxResult
-    do { result = try await sandbox.run(policy) } catch {
+    do { result = try await Sandbox(features: .limits).run(policy) } catch {
       throw PythonSourceError(message: "Python cannot be started: \(error)")
     }
     guard case .exited(0) = result.end, let answer = try? JSONParser.parse(result.output),

@@ -130,7 +130,7 @@ extension HTTPConnection {
       // Also when the body fails: the watcher would wait for the client, and the client for the end.
       defer {
         group.cancelAll()
-        channel.interruptRead()
+        channel.wakeReader()
       }
       let isFinished = try await group.next() ?? false
       guard isFinished || bodyProgress == .ended else { throw ConnectionError.endOfInput }
@@ -148,7 +148,7 @@ extension HTTPConnection {
   /// Watches once the body has begun: a client that closes its side behind the request still gets what is at hand.
   private func watchBehindBody() async throws {
     while bodyProgress == .waiting, !Task.isCancelled { await loop.yield() }
-    try await watchForEnd()
+    try await watchForEnd(orStop: true)
   }
 
   /// Runs some work before an answer, and cancels it when the client goes away; a stop of the server lets it go on.
@@ -157,28 +157,31 @@ extension HTTPConnection {
     return try await withThrowingTaskGroup(of: T?.self) { group in
       group.addTask { try await work() }
       group.addTask { [self] in
-        try await self.watchForEnd()
+        try await self.watchForEnd(orStop: false)
         return nil
       }
       defer {
         group.cancelAll()
-        channel.interruptRead()
+        channel.wakeReader()
       }
       guard let result = try await group.next() ?? nil else { throw ConnectionError.endOfInput }
       return result
     }
   }
 
-  /// Returns when the client closes; what it sends meanwhile waits its turn, up to a bound.
-  private func watchForEnd() async throws {
-    while !Task.isCancelled, !isDraining, channel.inbound.count < 64 * 1024 {
+  /// Returns when the client closes, and throws when the server stops, if that is wanted too.
+  ///
+  /// What the client sends meanwhile waits its turn, up to a bound.
+  private func watchForEnd(orStop: Bool) async throws {
+    var isOver: Bool { Task.isCancelled || orStop && isDraining }
+    while !isOver, channel.inbound.count < 64 * 1024 {
       do {
-        guard try await channel.fill(timeout: nil) else { return }
+        guard try await channel.fill(timeout: nil, isInterrupted: { isOver }) else { return }
       } catch ConnectionError.interrupted {
         continue
       }
     }
-    if !Task.isCancelled { throw isDraining ? ConnectionError.stopping : ConnectionError.endOfInput }
+    if !Task.isCancelled { throw orStop && isDraining ? ConnectionError.stopping : ConnectionError.endOfInput }
   }
 
   /// Writes a part of a streamed body and waits until the client has room for it.

@@ -87,7 +87,7 @@ actor HTTPConnection {
   func drain() async {
     isDraining = true
     if isWaitingForHead, decoder.isIdle, channel.inbound.isEmpty { channel.shutDown(.stopping) }
-    if isStreaming { channel.interruptRead() }
+    if isStreaming { channel.wakeReader() }
     await webSocket?.close(.goingAway, reason: "the server is stopping")
   }
 

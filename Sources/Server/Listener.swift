@@ -15,6 +15,7 @@ actor Listener: EventHandler {
   /// Connections that have become WebSockets and wait for their new task.
   private var upgrades: [(connection: HTTPConnection, upgrade: WebSocketUpgrade)] = []
   private var isReady = true
+  private var isWoken = false
   private var isStopping = false
   private var deadline: ContinuousClock.Instant?
   private var waiter: CheckedContinuation<Void, Never>?
@@ -97,9 +98,12 @@ actor Listener: EventHandler {
     upgrades = []
   }
 
+  /// Waits for the next `wake`, or for none if one came since the last sleep.
   private func sleep() async {
-    guard upgrades.isEmpty else { return }
-    await withCheckedContinuation { waiter = $0 }
+    await withCheckedContinuation { continuation in
+      if isWoken { continuation.resume() } else { waiter = continuation }
+    }
+    isWoken = false
   }
 
   private func remove(_ connection: HTTPConnection) {
@@ -108,6 +112,7 @@ actor Listener: EventHandler {
   }
 
   private func wake() {
+    isWoken = true
     waiter?.resume()
     waiter = nil
   }

@@ -18,7 +18,6 @@ import Platform
   private var isOpen = false
   private var hasSeenEnd = false
   private var hasTimedOut = false
-  private var isInterrupted = false
   private var failure: ConnectionError?
   private var reader: UnsafeContinuation<Void, Never>?
   private var writer: UnsafeContinuation<Void, Never>?
@@ -81,7 +80,12 @@ import Platform
   }
 
   /// Appends what the client has sent to `inbound`, waiting for it; false at the end of what it sends.
-  func fill(timeout: Duration?) async throws(ConnectionError) -> Bool {
+  ///
+  /// - Throws: `ConnectionError`; `.interrupted` when it has to wait while `isInterrupted`, which is looked at when the
+  ///   wait begins and at each `wakeReader`.
+  func fill(
+    timeout: Duration?, isInterrupted: (() -> Bool)? = nil
+  ) async throws(ConnectionError) -> Bool {
     // A client that sends a byte now and then never waits long enough for a tick to see its deadline pass.
     if let timeout, timeout <= .zero { throw .timedOut }
     while true {
@@ -89,17 +93,20 @@ import Platform
       guard let isFilled = try readNow() else { return false }
       if isFilled { return true }
       readTimeout = timeout
-      unsafe await withUnsafeContinuation { unsafe reader = $0 }
+      unsafe await withUnsafeContinuation { continuation in
+        if isReadable || failure != nil || hasTimedOut || isInterrupted?() == true {
+          unsafe continuation.resume()
+        } else {
+          unsafe reader = continuation
+        }
+      }
       readTimeout = nil
       readDeadline = nil
       if hasTimedOut {
         hasTimedOut = false
         throw .timedOut
       }
-      if isInterrupted {
-        isInterrupted = false
-        throw .interrupted
-      }
+      if isInterrupted?() == true { throw .interrupted }
     }
   }
 
@@ -154,7 +161,14 @@ import Platform
   private func takeTurn() async {
     guard isWriting else { return isWriting = true }
     // Who is resumed has the turn already: nobody may come between.
-    unsafe await withUnsafeContinuation { unsafe turns.append($0) }
+    unsafe await withUnsafeContinuation { continuation in
+      if isWriting {
+        unsafe turns.append(continuation)
+      } else {
+        isWriting = true
+        unsafe continuation.resume()
+      }
+    }
   }
 
   private func endTurn() {
@@ -169,7 +183,11 @@ import Platform
     }
     isWritable = false
     writeDeadline = ContinuousClock.now.advanced(by: timeout)
-    while !isWritable, failure == nil { unsafe await withUnsafeContinuation { unsafe writer = $0 } }
+    while !isWritable, failure == nil {
+      unsafe await withUnsafeContinuation { continuation in
+        if isWritable || failure != nil { unsafe continuation.resume() } else { unsafe writer = continuation }
+      }
+    }
     writeDeadline = nil
   }
 
@@ -186,12 +204,8 @@ import Platform
     }
   }
 
-  /// Ends a wait to read.
-  func interruptRead() {
-    guard unsafe reader != nil else { return }
-    isInterrupted = true
-    resumeReader()
-  }
+  /// Lets a task that waits to read look whether it is interrupted.
+  func wakeReader() { resumeReader() }
 
   /// Ends every wait, now and later, with this error.
   func shutDown(_ error: ConnectionError) { _ = fail(error) }

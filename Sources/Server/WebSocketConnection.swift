@@ -117,6 +117,9 @@ package actor WebSocketConnection {
     try await write(frame)
   }
 
+  /// Whether who has something to send is to be held back.
+  private var mustWait: Bool { isWriting && pending.count > 64 * 1024 }
+
   private func write(_ frames: [UInt8]) async throws {
     if !isWriting, pending.isEmpty {
       let count = try writeNow(frames)
@@ -125,7 +128,11 @@ package actor WebSocketConnection {
     } else {
       pending.append(contentsOf: frames)
     }
-    while isWriting, pending.count > 64 * 1024 { await withCheckedContinuation { waiters.append($0) } }
+    while mustWait {
+      await withCheckedContinuation { continuation in
+        if mustWait { waiters.append(continuation) } else { continuation.resume() }
+      }
+    }
     guard !isWriting else { return }
     isWriting = true
     defer {

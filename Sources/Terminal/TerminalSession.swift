@@ -52,6 +52,7 @@ package actor TerminalSession {
   private var endReason: TerminalEnd.Reason?
   private var endDeadline: ContinuousClock.Instant?
   private var hasEnded = false
+  private var isOver = false
   /// Whether nobody waits for its end any more.
   private nonisolated let isAbandoned = Atomic(false)
   private var end: TerminalEnd?
@@ -90,12 +91,18 @@ package actor TerminalSession {
     }
     for watch in watches { loop.unregister(watch.descriptor) }
     if hasEnded { finish() }
+    isOver = true
     tellEnd()
     return end
   }
 
   private func step() async {
-    guard isReadable, !isHeldBack else { return await withCheckedContinuation { sleeper = $0 } }
+    guard isReadable, !isHeldBack else {
+      return await withCheckedContinuation { continuation in
+        let isDue = isReadable && !isHeldBack || hasEnded || isAbandoned.load(ordering: .relaxed)
+        if isDue { continuation.resume() } else { sleeper = continuation }
+      }
+    }
     read(upTo: Self.turn)
     if isReadable { await loop.yield() }
   }
@@ -151,7 +158,9 @@ package actor TerminalSession {
 
   /// Waits until it has ended after `end`, at most some seconds.
   package func waitForEnd() async {
-    if end == nil { await withCheckedContinuation { enders.append($0) } }
+    await withCheckedContinuation { continuation in
+      if isOver { continuation.resume() } else { enders.append(continuation) }
+    }
   }
 }
 

@@ -227,6 +227,43 @@ def test_nothing_outlives_a_daemon_that_is_killed(make_daemon, mark):
     assert run_code(client, {"id": test["project_id"]}, "pass")["status"] == "passed"
 
 
+def listening_sockets(port):
+    """The sockets that listen on a port of this machine, as their descriptors show them (proc(5))."""
+    rows = [row.split() for row in text(PROC / "net" / "tcp").splitlines()[1:]]
+    return {f"socket:[{row[9]}]" for row in rows if row[3] == "0A" and int(row[1].rpartition(":")[2], 16) == port}
+
+
+def holders(sockets):
+    """The processes that have one of these sockets open."""
+    found = set()
+    for path in PROC.glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(path) in sockets:
+                found.add(path.parts[2])
+    return found
+
+
+def test_what_is_just_being_made_lets_the_port_go_when_the_daemon_is_killed(make_daemon):
+    daemon = make_daemon()
+    host, port = daemon.url.removeprefix("http://").split(":")
+    client = daemon.client()
+    project = make_project(client)
+    test = make_test(client, project, "import time; time.sleep(60)")
+    request = f"POST /tests/{test['id']}/run HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    for number in range(8):
+        sockets = listening_sockets(int(port))
+        assert sockets and holders(sockets) == {str(daemon.pid)}
+        connections = [socket.create_connection((host, int(port))) for _ in range(AT_ONCE)]
+        for connection in connections:
+            connection.sendall(request)
+        time.sleep(number / 250)
+        daemon.kill()
+        wait_until(lambda: not holders(sockets), f"round {number}: the port is still held", seconds=5)
+        for connection in connections:
+            connection.close()
+        assert daemon.start(PORT=port).client().get("/health").json()["status"] == "healthy"
+
+
 def test_a_daemon_that_is_told_to_stop_does_so_within_ten_seconds(make_daemon, mark):
     daemon = make_daemon()
     _, connection = begin(daemon, make_project(daemon.client()), mark)

@@ -81,6 +81,21 @@ def test_what_is_no_interpreter_is_named_and_loses_nothing(make_daemon, interpre
     assert client.get(f"/tests/{test['id']}/results").json() == [] and client.get("/health").status_code == 200
 
 
+def test_an_interpreter_is_asked_once_by_all_who_come_at_the_start(make_daemon, tmp_path):
+    asked, program = tmp_path / "asked", tmp_path / "python3"
+    program.write_text(f'#!/bin/sh\necho . >> {asked}\nsleep 0.5\nexec {PYTHON} "$@"\n')
+    program.chmod(0o755)
+    client = make_daemon(PYTHON=program).client()
+    project = make_project(client)
+    put(client, project, "main.py", AGENT)
+    address = f"/projects/{project['id']}/nodes"
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(client.get, [address] * 20))
+    assert [answer.json()[0]["id"] for answer in answers] == ["A"] * 20
+    assert run_code(client, project, "pass")["status"] == "passed"
+    assert asked.read_text() == ".\n"
+
+
 # The helper that knows Python
 
 def helper(daemon):

@@ -2,6 +2,7 @@ import Git
 import HTTP
 import HTTPTypes
 import JSON
+import PythonSource
 import Server
 import Services
 
@@ -11,8 +12,11 @@ enum NodeRoutes {
     name: "ref", schema: .string(minimum: 4, maximum: 40), about: "A commit; the branch's head by default.")
 
   static func all(_ parts: WebAPI.Parts) -> [Route] {
-    let (projects, python) = (parts.projects, parts.python)
-    return [
+    definitions(parts.projects, parts.python) + [graph(parts.projects, parts.python)]
+  }
+
+  private static func definitions(_ projects: ProjectService, _ python: PythonHelper) -> [Route] {
+    [
       Route(
         method: .get, path: "/projects/{id}/nodes", id: "listNodes", area: "nodes",
         summary: "List the agents that the entry file defines", about: "Found by Python's own parser.",
@@ -39,20 +43,22 @@ enum NodeRoutes {
           message: call.body["message"]?.string, python: python)
         return .json(["committed_sha": .string(commit.hex)])
       },
-      Route(
-        method: .get, path: "/projects/{id}/graph", id: "getGraph", area: "nodes",
-        summary: "Draw the agents, their tools and handoffs", parameters: [reference],
-        answers: [.text("image/svg+xml", "A picture; its groups carry data-node-id.")]
-      ) { call in
-        let picture = try await projects.graph(
-          of: call.parameter("id"), at: call.query["ref"]?.string, python: python)
-        let fields = HeaderFields([
-          ("content-type", "image/svg+xml"), ("x-content-type-options", "nosniff"),
-          // Names in it come from anybody's source: nothing in it may run.
-          ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"),
-        ])
-        return Response(.ok, fields: fields, body: .bytes(Array(picture.utf8)))
-      },
     ]
+  }
+
+  private static func graph(_ projects: ProjectService, _ python: PythonHelper) -> Route {
+    Route(
+      method: .get, path: "/projects/{id}/graph", id: "getGraph", area: "nodes",
+      summary: "Draw the agents, their tools and handoffs", parameters: [reference],
+      answers: [.text("image/svg+xml", "A picture; its groups carry data-node-id.")]
+    ) { call in
+      let picture = try await projects.graph(of: call.parameter("id"), at: call.query["ref"]?.string, python: python)
+      let fields = HeaderFields([
+        ("content-type", "image/svg+xml"), ("x-content-type-options", "nosniff"),
+        // Names in it come from anybody's source: nothing in it may run.
+        ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"),
+      ])
+      return Response(.ok, fields: fields, body: .bytes(Array(picture.utf8)))
+    }
   }
 }

@@ -6,7 +6,7 @@ import Store
 
 /// Sessions and their histories.
 enum SessionRoutes {
-  static func all(_ parts: WebAPI.Parts) -> [Route] { starting(parts) + reading(parts) }
+  static func all(_ parts: WebAPI.Parts) -> [Route] { starting(parts) + reading(parts) + [removal(parts)] }
 
   private static func starting(_ parts: WebAPI.Parts) -> [Route] {
     let sessions = parts.sessions
@@ -67,15 +67,6 @@ enum SessionRoutes {
         answers: [.json(.ok, .reference("Session"), "The session.")]
       ) { call in .json(SessionView.json(try await sessions.session(call.parameter("id")))) },
       Route(
-        method: .delete, path: "/sessions/{id}", id: "deleteSession", area: "sessions",
-        summary: "Remove a session with its messages and its memory",
-        about: "Open work is cancelled; diffs stay with the project.", answers: [.empty(.noContent, "It is gone.")]
-      ) { call in
-        _ = try await parts.messages.cancel(session: call.parameter("id"))
-        try await sessions.delete(call.parameter("id"))
-        return Response(.noContent)
-      },
-      Route(
         method: .get, path: "/sessions/{id}/messages", id: "listMessages", area: "messages",
         summary: "List a session's messages, oldest first", parameters: Route.paging,
         answers: [.json(.ok, .array(.reference("Message")), "The messages and steps.")]
@@ -84,5 +75,17 @@ enum SessionRoutes {
           try await sessions.messages(of: call.parameter("id"), page: call.page), id: \.id, MessageView.json)
       },
     ]
+  }
+
+  private static func removal(_ parts: WebAPI.Parts) -> Route {
+    Route(
+      method: .delete, path: "/sessions/{id}", id: "deleteSession", area: "sessions",
+      summary: "Remove a session with its messages and its memory",
+      about: "Open work is cancelled; diffs stay with the project.", answers: [.empty(.noContent, "It is gone.")]
+    ) { call in
+      _ = try await parts.messages.cancel(session: call.parameter("id"))
+      try await parts.sessions.delete(call.parameter("id"))
+      return Response(.noContent)
+    }
   }
 }

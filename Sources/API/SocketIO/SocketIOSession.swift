@@ -100,14 +100,23 @@ actor SocketIOSession {
 
   /// Waits until the transport has taken enough of what waits, or the session is closed.
   func awaitRoom() async {
-    while outboundBytes > Self.outboundLimit, !isClosed { await withCheckedContinuation { givers.append($0) } }
+    while outboundBytes > Self.outboundLimit, !isClosed {
+      await withCheckedContinuation { continuation in
+        let isFull = outboundBytes > Self.outboundLimit && !isClosed
+        if isFull { givers.append(continuation) } else { continuation.resume() }
+      }
+    }
   }
 }
 
 extension SocketIOSession {
   /// What is to be sent next, waiting for it; empty when the session is closed and all was taken.
   private func take(_ limit: Int = .max) async -> [EngineIOPacket] {
-    while outbound.isEmpty, !isClosed { await withCheckedContinuation { takers.append($0) } }
+    while outbound.isEmpty, !isClosed {
+      await withCheckedContinuation { continuation in
+        if outbound.isEmpty, !isClosed { takers.append(continuation) } else { continuation.resume() }
+      }
+    }
     let packets = Array(outbound.prefix(limit))
     outbound.removeFirst(packets.count)
     for case .message(let text) in packets { outboundBytes -= text.utf8.count }

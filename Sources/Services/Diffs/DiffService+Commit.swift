@@ -47,11 +47,7 @@ extension DiffService {
         }
         try db.update(diff)
       }
-      do {
-        let subject = diff.commitMessage.split(separator: "\n").first.map(String.init) ?? ""
-        try await repository.moveReference(
-          "refs/heads/\(diff.targetBranch)", from: base, to: commit, note: "commit: \(subject)")
-      } catch {
+      do { try await move(diff, from: base, to: commit, in: repository) } catch {
         (diff.committingSha, diff.status) = (nil, status)
         try await journal.append { [diff] db, _ in try db.update(diff) }
         guard (error as? GitError)?.code == .moved else { throw error }
@@ -62,6 +58,14 @@ extension DiffService {
       }
       return try await finish(diff, commit: commit, in: repository)
     }
+  }
+
+  private func move(
+    _ diff: DiffRecord, from base: ObjectID, to commit: ObjectID, in repository: Repository
+  ) async throws {
+    let subject = diff.commitMessage.split(separator: "\n").first.map(String.init) ?? ""
+    try await repository.moveReference(
+      "refs/heads/\(diff.targetBranch)", from: base, to: commit, note: "commit: \(subject)")
   }
 
   private func checkHead(is base: ObjectID, of diff: DiffRecord, in repository: Repository) async throws {

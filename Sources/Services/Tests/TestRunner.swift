@@ -118,7 +118,7 @@ package final class TestRunner: Sendable {
 
   private func policy(for test: TestCaseRecord, _ checkout: Checkout) async throws -> SandboxPolicy {
     let layout: PythonInstallation.Layout
-    do { layout = try await python.resolve() } catch let error as PythonSourceError {
+    do { layout = try await python.resolve() } catch {
       throw ServiceError(.unavailable, error.message)
     }
     var policy: SandboxPolicy
