@@ -48,6 +48,8 @@ import CZlib
         try restart()
       } else if code != Z_OK, code != Z_BUF_ERROR {
         guard code != Z_MEM_ERROR else { throw .outOfMemory }
+        // It may be bad behind the limit, which whoever gets it in smaller pieces sees first.
+        guard output.count <= bound else { throw .tooLarge }
         throw .badData(unsafe stream.pointee.msg.map { unsafe String(cString: $0) } ?? "")
       }
       isDone = taken == bytes.count && left > 0
