@@ -216,6 +216,7 @@ struct Subsystems: Sendable {
       group.addTask { await creation.run() }
       group.addTask { await terminals.run() }
       group.addTask { await diffs.run() }
+      group.addTask { await sandbox.keepAhead() }
       async let served: Void = server.run()
       await stopRequests.wait()
       logger.notice("stopping")

@@ -278,6 +278,11 @@ int cplatform_sandbox_end(const struct cplatform_sandboxed *child) {
     return send(child->channel, "e", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : errno;
 }
 
+int cplatform_sandbox_limit_time(const struct cplatform_sandboxed *child, uint32_t milliseconds) {
+    ssize_t count = send(child->channel, &milliseconds, sizeof milliseconds, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return count == (ssize_t)sizeof milliseconds ? 0 : errno;
+}
+
 int cplatform_sandbox_finish(struct cplatform_sandboxed *child, struct cplatform_sandbox_result *result) {
     int was_signalled, code;
     int64_t cpu, peak;

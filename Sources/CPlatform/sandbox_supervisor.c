@@ -159,17 +159,30 @@ static void end_all(struct supervisor *supervisor) {
     }
 }
 
-/* A program on a terminal waits for a person most of the time. One that has used no time since the last look has hardly
- * taken memory, and is looked at less and less often. */
+/* A program without a limit of time waits for a person or for work most of the time. One that has used no time since the
+ * last look has hardly taken memory, and is looked at less and less often. */
 static int64_t choose_pause(struct supervisor *supervisor) {
     const struct cplatform_sandbox *policy = supervisor->box->policy;
     int watches = policy->memory_bytes > 0 && !cplatform_uses(supervisor->box, CPLATFORM_MEMORY_GROUP);
     int64_t cpu = supervisor->result.cpu_microseconds, usual = watches ? MEMORY_TICK : TICK;
-    int is_idle = policy->terminal && cpu == supervisor->seen_cpu;
+    int is_idle = supervisor->deadline == 0 && cpu == supervisor->seen_cpu;
     supervisor->seen_cpu = cpu;
     int64_t longer = supervisor->pause < usual ? usual : supervisor->pause * 2;
     supervisor->pause = !is_idle ? usual : longer < IDLE_TICK ? longer : IDLE_TICK;
     return supervisor->pause;
+}
+
+/* What the daemon says: how many milliseconds there are from now on, or anything else for the end, as its own end is.
+ * Returns the reason to end, or 0. */
+static uint32_t listen_to_daemon(struct supervisor *supervisor) {
+    uint32_t milliseconds;
+    ssize_t count = recv(supervisor->box->channel, &milliseconds, sizeof milliseconds, MSG_DONTWAIT);
+    if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+    if (count != (ssize_t)sizeof milliseconds) return CPLATFORM_REASON_ENDED;
+    supervisor->deadline = now() + milliseconds;
+    supervisor->pause = 0;
+    supervisor->next_look = now() + MEMORY_TICK;
+    return 0;
 }
 
 /* Waits for something to happen; returns the reason to end, or 0. */
@@ -187,8 +200,10 @@ static uint32_t wait_for_event(struct supervisor *supervisor) {
     if (supervisor->deadline > 0 && supervisor->deadline < wake) wake = supervisor->deadline;
     time = now();
     if (poll(polled, 2, wake > time ? (int)(wake - time) : 0) <= 0) return 0;
-    /* A byte asks for the end, and so does the end of the daemon. */
-    if (polled[0].revents) return CPLATFORM_REASON_ENDED;
+    if (polled[0].revents) {
+        uint32_t reason = listen_to_daemon(supervisor);
+        if (reason != 0) return reason;
+    }
     if (polled[1].revents) {
         struct signalfd_siginfo signals[8];
         (void)!read(supervisor->children, signals, sizeof signals);

@@ -1,4 +1,8 @@
-"""Runs one test in a project's checkout: python3 -I -u runner.py ENTRY TEST_FILE TEST_NAME
+"""Runs one test in a project's checkout: python3 -I -u runner.py
+
+Waits for what to run on standard input: fields, each a line with its length and so many bytes. They are the path of the
+entry file, the name of the test, its code, and the number of files to be made, each of which has a path, a mode of git
+and a content. It is started before there is anything to run, so nothing of a project is looked at before.
 
 The entry file is loaded first, and the test runs in its namespace, so that it can use what the entry file defines. Ends
 with 0 when the test passed, 70 when the entry file cannot be loaded, 71 when the test was refused memory, otherwise 1,
@@ -44,9 +48,27 @@ def provide_sdk():
     sys.modules["agents"] = module
 
 
-def load(path, label, namespace):
-    with open(path, "rb") as file:
-        source = file.read()
+def field(orders):
+    size = orders.readline()
+    if not size:
+        os._exit(0)  # There is nothing to run any more.
+    return orders.read(int(size))
+
+
+def make_file(path, mode, content):
+    folder = os.path.dirname(path)
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+    if mode == b"120000":
+        os.symlink(content, path)
+        return
+    with open(path, "wb") as file:
+        file.write(content)
+    if mode == b"100755":
+        os.chmod(path, 0o755)
+
+
+def load(source, label, namespace):
     sources[label] = source
     exec(compile(source, label, "exec", dont_inherit=True), namespace)
 
@@ -65,9 +87,13 @@ def report(error):
     traceback.print_exception(type(error), error, frames)
 
 
-def main(entry, test, name):
+def main():
     provide_sdk()
     sys.path.append(os.getcwd())
+    with open(0, "rb", closefd=False) as orders:
+        entry, name, code = field(orders).decode(), field(orders).decode(), field(orders)
+        for _ in range(int(field(orders))):
+            make_file(field(orders), field(orders), field(orders))
     stem = os.path.splitext(os.path.basename(entry))[0] if entry else "project"
     module = Module(stem)
     if entry:
@@ -75,7 +101,8 @@ def main(entry, test, name):
         known = sys.modules.get(stem)
         sys.modules.setdefault(stem, module)
         try:
-            load(entry, entry, module.__dict__)
+            with open(entry, "rb") as file:
+                load(file.read(), entry, module.__dict__)
         except BaseException as error:
             report(error)
             print(f"{entry} cannot be loaded, so the test was not run", file=sys.stderr)
@@ -87,7 +114,7 @@ def main(entry, test, name):
             imported.__dict__.setdefault(key, value)
         sys.modules[stem] = imported
     try:
-        load(test, name, module.__dict__)
+        load(code, name, module.__dict__)
     except SystemExit:
         raise
     except BaseException as error:
@@ -96,4 +123,4 @@ def main(entry, test, name):
     return 0
 
 
-sys.exit(main(*sys.argv[1:]))
+sys.exit(main())

@@ -14,6 +14,7 @@ package final class Sandbox: Sendable {
   private let starter: Starter
   private let remover: Remover
   private let state = Mutex(State())
+  private let followers = AsyncStream.makeStream(of: SandboxPolicy.self, bufferingPolicy: .bufferingNewest(1))
 
   private struct State {
     var runs: [ObjectIdentifier: SandboxRun] = [:]
@@ -24,13 +25,29 @@ package final class Sandbox: Sendable {
   private actor Starter {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
     private nonisolated let executor: ThreadExecutor
+    private var spare: SpareSandbox?
 
     init() throws(SystemError) { executor = try ThreadExecutor(name: "sandbox") }
 
     deinit { executor.stop() }
 
     func start(_ policy: SandboxPolicy, features: SandboxFeatures) throws -> StartedSandbox {
-      try StartedSandbox(policy, features: features)
+      if policy.startsAhead, let spare {
+        self.spare = nil
+        if let started = spare.take(for: policy) { return started }
+      }
+      return try StartedSandbox(policy, features: features)
+    }
+
+    /// Starts a program for which there is no work yet, if there is none that waits already.
+    func startAhead(_ policy: SandboxPolicy, features: SandboxFeatures) {
+      // Who cannot start it now will say so when there is work for it.
+      if spare == nil { spare = try? SpareSandbox(policy, features: features) }
+    }
+
+    func discardSpare() {
+      spare?.started.discard()
+      spare = nil
     }
 
     func start(_ policy: SandboxPolicy, size: TerminalSize, features: SandboxFeatures) throws -> SandboxTerminal {
@@ -82,8 +99,10 @@ package final class Sandbox: Sendable {
     _ policy: SandboxPolicy, observer: @escaping @Sendable (SandboxRun.Stream, [UInt8]) -> Void
   ) async throws -> SandboxRun {
     try checkRequirement()
+    let begun = ContinuousClock.now
     let started = try await starter.start(policy, features: features)
-    let run = await SandboxRun(started, policy: policy, loop: loop, observer: observer)
+    let run = await SandboxRun(started, policy: policy, begun: begun, loop: loop, observer: observer)
+    if policy.startsAhead { followers.continuation.yield(policy.ahead) }
     let isStopping = state.withLock { state in
       state.runs[ObjectIdentifier(run)] = run
       return state.isStopping
@@ -105,6 +124,14 @@ package final class Sandbox: Sendable {
   package func startTerminal(_ policy: SandboxPolicy, size: TerminalSize) async throws -> SandboxTerminal {
     try checkRequirement()
     return try await starter.start(policy, size: size, features: features)
+  }
+
+  /// Keeps one program ready of the kind that may be started ahead and was started last, until the task is cancelled.
+  package func keepAhead() async {
+    // Only what sees nothing of the others may wait beside them.
+    guard features.isSuperset(of: [.privateRoot, .processNamespace]) else { return }
+    for await policy in followers.stream { await starter.startAhead(policy, features: features) }
+    await starter.discardSpare()
   }
 
   /// Ends what runs, and everything that is started later.

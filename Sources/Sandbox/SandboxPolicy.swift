@@ -1,7 +1,7 @@
 /// A program that nobody trusts, and what it may do and use.
-package struct SandboxPolicy: Sendable {
+package struct SandboxPolicy: Hashable, Sendable {
   /// A file to be put into the work folder.
-  package struct File: Sendable {
+  package struct File: Hashable, Sendable {
     /// Relative to the work folder, as `src/agents.py`.
     package let path: String
     /// git's mode: 0o100644, 0o100755, 0o120000.
@@ -43,6 +43,8 @@ package struct SandboxPolicy: Sendable {
   package var arguments: [String]
   /// Its environment beside `PATH`, `HOME`, `TMPDIR` and `LANG`.
   package var environment: [String: String] = [:]
+  /// What it reads from its standard input, which ends behind it.
+  package var input: [UInt8] = []
   /// The files of the work folder.
   package var files: [File] = []
   /// What it sees of the host beside the system's folders.
@@ -69,10 +71,20 @@ package struct SandboxPolicy: Sendable {
   package var outputBytes = 1 << 20
   /// Whether nobody reads its standard error.
   package var dropsErrors = false
+  /// Whether such a program, which learns what to do from its input, may be started before there is any: the sandbox
+  /// keeps one ready for the next.
+  package var startsAhead = false
   /// Whether it has the host's network.
   package var hasNetwork = false
   /// Whether it stays the daemon's user where there is no private root that shows it the daemon's files as its own.
   package var readsOwnFiles = false
+
+  /// The same program when nothing is known yet of what it is to do.
+  var ahead: SandboxPolicy {
+    var policy = self
+    (policy.input, policy.wallTime) = ([], nil)
+    return policy
+  }
 
   /// A program with the bounds of a test.
   package init(_ path: String, _ arguments: [String]) {

@@ -24,6 +24,8 @@ package actor SandboxRun {
   private let observer: @Sendable (Stream, [UInt8]) -> Void
   private let kept: Int
   private let begun: ContinuousClock.Instant
+  private var input: Int32
+  private var unread: ArraySlice<UInt8>
   private var watches: [Watch] = []
   private var bytes: [Stream: [UInt8]] = [:]
   private var received = 0
@@ -34,23 +36,28 @@ package actor SandboxRun {
 
   /// Tells the actor of one of its descriptors.
   private final class Watch: EventHandler {
+    enum Kind: Equatable {
+      case input, process
+      case stream(Stream)
+    }
+
     let descriptor: Int32
-    let stream: Stream?
+    let kind: Kind
     private weak let run: SandboxRun?
 
-    init(_ descriptor: Int32, _ stream: Stream?, of run: SandboxRun) {
+    init(_ descriptor: Int32, _ kind: Kind, of run: SandboxRun) {
       self.descriptor = descriptor
-      self.stream = stream
+      self.kind = kind
       self.run = run
     }
 
-    func ready(_ readiness: Readiness) { run?.ready(descriptor, stream) }
+    func ready(_ readiness: Readiness) { run?.ready(descriptor, kind) }
 
     func tick(_ now: ContinuousClock.Instant) {}
   }
 
   init(
-    _ started: StartedSandbox, policy: SandboxPolicy, loop: EventLoop,
+    _ started: StartedSandbox, policy: SandboxPolicy, begun: ContinuousClock.Instant, loop: EventLoop,
     observer: @escaping @Sendable (Stream, [UInt8]) -> Void
   ) async {
     self.loop = loop
@@ -58,29 +65,58 @@ package actor SandboxRun {
     child = started.child
     folder = started.folder
     kept = policy.outputBytes
-    begun = started.begun
+    self.begun = begun
+    input = started.input
+    unread = policy.input[...]
     watch(started)
   }
 
   private func watch(_ started: StartedSandbox) {
-    // Nothing is said to it.
-    close(started.input)
-    add(started.output, .output)
-    add(started.errors, .errors)
-    add(child.pidfd, nil)
+    writeInput()
+    if input >= 0 { add(input, .input) }
+    add(started.output, .stream(.output))
+    add(started.errors, .stream(.errors))
+    add(child.pidfd, .process)
   }
 
-  private nonisolated func ready(_ descriptor: Int32, _ stream: Stream?) {
-    assumeIsolated { run in if let stream { run.read(descriptor, stream) } else { run.finish() } }
+  private nonisolated func ready(_ descriptor: Int32, _ kind: Watch.Kind) {
+    assumeIsolated { run in
+      switch kind {
+      case .input: run.writeInput()
+      case .process: run.finish()
+      case .stream(let stream): run.read(descriptor, stream)
+      }
+    }
   }
 
-  private func add(_ descriptor: Int32, _ stream: Stream?) {
-    let watch = Watch(descriptor, stream, of: self)
+  /// Writes what the pipe takes now; behind the last byte, or when nobody reads any more, it is closed.
+  private func writeInput() {
+    while input >= 0, !unread.isEmpty {
+      let count = unsafe unread.withUnsafeBytes { unsafe write(input, $0.baseAddress, $0.count) }
+      if count < 0, errno == EAGAIN { return }
+      if count < 0, errno != EINTR { break }
+      unread = unread.dropFirst(max(0, count))
+    }
+    closeInput()
+  }
+
+  private func closeInput() {
+    guard input >= 0 else { return }
+    if let index = watches.firstIndex(where: { $0.kind == .input }) {
+      loop.unregister(input)
+      watches.remove(at: index)
+    }
+    close(input)
+    (input, unread) = (-1, [])
+  }
+
+  private func add(_ descriptor: Int32, _ kind: Watch.Kind) {
+    let watch = Watch(descriptor, kind, of: self)
     watches.append(watch)
     do { try loop.register(descriptor, watch) } catch {
       // Without a place in epoll nothing more would be seen of it: it is ended, and its end waited for.
       end()
-      if stream == nil { finish() }
+      if kind == .process { finish() }
     }
   }
 
@@ -109,10 +145,11 @@ package actor SandboxRun {
   /// Called when all of it has ended.
   private func finish() {
     guard finished == nil else { return }
+    closeInput()
     for watch in watches {
-      if let stream = watch.stream { read(watch.descriptor, stream) }
+      if case .stream(let stream) = watch.kind { read(watch.descriptor, stream) }
       loop.unregister(watch.descriptor)
-      if watch.stream != nil { close(watch.descriptor) }
+      if watch.kind != .process { close(watch.descriptor) }
     }
     watches = []
     var child = child

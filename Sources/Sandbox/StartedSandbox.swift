@@ -11,7 +11,6 @@ struct StartedSandbox: Sendable {
   /// Its standard output and error, which we read; the second is -1 when it is dropped.
   let output: Int32
   let errors: Int32
-  let begun = ContinuousClock.now
   /// The work folder on the host, where there is no private root; whoever finishes the run removes it.
   let folder: String?
 
@@ -48,6 +47,27 @@ struct StartedSandbox: Sendable {
     self.input = input.release()
     self.output = output.release()
     self.errors = errors.release()
+  }
+
+  /// Gives it so much time from now on.
+  func limitTime(_ time: Duration) {
+    var child = child
+    _ = unsafe cplatform_sandbox_limit_time(&child, UInt32(clamping: max(1, time.milliseconds)))
+  }
+
+  /// Whether it still runs.
+  var isRunning: Bool {
+    var entry = pollfd(fd: child.pidfd, events: Int16(POLLIN), revents: 0)
+    return unsafe poll(&entry, 1, 0) == 0
+  }
+
+  /// Ends it and waits for its end.
+  func discard() {
+    var (child, result) = (child, cplatform_sandbox_result())
+    for descriptor in [input, output, errors] { close(descriptor) }
+    unsafe cplatform_sandbox_end(&child)
+    unsafe cplatform_sandbox_finish(&child, &result)
+    if let folder { Self.remove(folder) }
   }
 
   /// Executes a program on these streams, or on a terminal of its own.

@@ -73,6 +73,11 @@ def control_groups(pid):
     return sorted(str(path) for path in pathlib.Path("/sys/fs/cgroup").rglob(f"sandbox-{pid}-*"))
 
 
+def without_number(name):
+    """Pipes, sockets, namespaces and control groups have new numbers each time."""
+    return re.sub(r"\[\d+\]|\d+$", "", name)
+
+
 def namespaces(pid):
     """All namespaces that a process of the machine is in, but those of our own: a mount can hide in one."""
     ours, found = {os.readlink(path) for path in PROC.glob("self/ns/*")}, set()
@@ -82,7 +87,7 @@ def namespaces(pid):
                 found.add(os.readlink(path))
             except OSError:
                 pass  # It has ended.
-    return sorted(found - ours)
+    return [without_number(name) for name in found - ours]
 
 
 def temporary_files(daemon):
@@ -98,8 +103,7 @@ def picture(daemon):
     descriptors = []
     for path in (process / "fd").iterdir():
         try:
-            # The numbers of pipes and sockets are new each time.
-            descriptors.append(re.sub(r"\[\d+\]", "", os.readlink(path)))
+            descriptors.append(without_number(os.readlink(path)))
         except OSError:
             pass
     # A writer, a checkpointer and up to four readers that are made when they are first needed, with two files each;
@@ -108,10 +112,12 @@ def picture(daemon):
     assert len(database) <= 14, database
     descriptors = [path for path in descriptors if path not in database]
     parts = {
-        "process": descendants(daemon.pid), "descriptor": descriptors, "namespace": namespaces(daemon.pid),
+        # One sandbox is kept ready, another one after each test.
+        "process": [(name, state == "Z") for _, name, state in descendants(daemon.pid)],
+        "descriptor": descriptors, "namespace": namespaces(daemon.pid),
         # The threads of the language's own pool come and go.
         "thread": [name for name in map(text, process.glob("task/*/comm")) if "-qos" not in name],
-        "control group": control_groups(daemon.pid),
+        "control group": [without_number(name) for name in control_groups(daemon.pid)],
         "mount": text(process / "mounts").splitlines(), "our mount": text(PROC / "self" / "mounts").splitlines(),
         "temporary file": temporary_files(daemon),
     }

@@ -169,6 +169,9 @@ struct cplatform_sandbox_result {
  * is left behind then. Blocks for some milliseconds. */
 int cplatform_sandbox_spawn(const struct cplatform_sandbox *policy, struct cplatform_sandboxed *child, int *step);
 
+/* Gives a program that was started without a limit of time so many milliseconds from now on. Returns 0 or an errno. */
+int cplatform_sandbox_limit_time(const struct cplatform_sandboxed *child, uint32_t milliseconds);
+
 /* Asks the supervisor to end all of it now and to report. Returns 0 or an errno. */
 int cplatform_sandbox_end(const struct cplatform_sandboxed *child);
 

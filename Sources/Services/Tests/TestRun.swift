@@ -1,4 +1,3 @@
-import CResources
 import Foundation
 package import JSON
 import Platform
@@ -128,14 +127,6 @@ extension TestResultRecord {
     default: return sandboxed.isOutputCut ? "The output was cut: only its beginning is kept." : ""
     }
   }
-}
-
-/// The program that runs a test.
-enum TestRunnerProgram {
-  static let bytes: [UInt8] = {
-    let file = unsafe cresources_test_runner
-    return unsafe Array(UnsafeBufferPointer(start: file.bytes, count: file.size))
-  }()
 }
 
 extension Duration {

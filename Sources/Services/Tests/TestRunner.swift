@@ -22,6 +22,7 @@ package final class TestRunner: Sendable {
   package let meter = TestMeter()
   private let slots = Slots(TestBounds.concurrency)
   private let logger: Logger
+  private let checkouts = CheckoutCache()
   private var journal: Journal { projects.journal }
 
   /// A runner of the tests of these projects.
@@ -129,17 +130,13 @@ package final class TestRunner: Sendable {
       policy.path = "/bin/sh"
       policy.arguments = ["-c", command]
     } else {
-      let folder = ".vibegrapher"
-      let file = "\(folder)/test.py"
-      policy = SandboxPolicy(
-        python: layout, ["-I", "-u", "\(folder)/runner.py", checkout.entry ?? "", file, "<test \(test.name)>"])
-      policy.files = [
-        .init(path: "\(folder)/runner.py", content: TestRunnerProgram.bytes),
-        .init(path: file, content: Array(test.code.utf8)),
-      ]
+      policy = SandboxPolicy(python: layout, ["-I", "-u", TestRunnerProgram.path])
+      policy.files = [.init(path: TestRunnerProgram.path, content: TestRunnerProgram.bytes)]
+      policy.startsAhead = checkout.isSmall
+      policy.input = TestRunnerProgram.orders(test, checkout, withFiles: checkout.isSmall)
     }
     policy.environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    policy.files += checkout.files
+    if !policy.startsAhead { policy.files += checkout.files }
     policy.wallTime = test.quickTest ? bounds.quickTimeout : bounds.timeout
     policy.processorTime = (policy.wallTime ?? bounds.timeout) + .seconds(1)
     return policy
@@ -147,33 +144,29 @@ package final class TestRunner: Sendable {
 }
 
 extension TestRunner {
-  /// The files of a tree that a test runs on.
-  private struct Checkout: Sendable {
-    let tree: ObjectID
-    let entry: String?
-    let files: [SandboxPolicy.File]
-  }
-
   private func checkout(of id: String, diff: DiffRecord?) async throws -> Checkout {
     let project = try await projects.project(id)
-    let repository = projects.repositories.reader(project.repositoryPath)
-    let tree: ObjectID
+    let name: ObjectID
     if let diff {
       guard let proposal = ObjectID(diff.proposalTree) else {
         throw ServiceError(.wrongState, "the diff's tree cannot be read")
       }
-      tree = proposal
+      name = proposal
     } else {
       guard let head = project.currentCommit.flatMap(ObjectID.init) else {
         throw ServiceError(.wrongState, "the project has no commit to test")
       }
-      tree = try await repository.tree(of: head)
+      name = head
     }
+    if let known = checkouts[name] { return known }
+    let repository = projects.repositories.reader(project.repositoryPath)
+    let tree = diff == nil ? try await repository.tree(of: name) : name
     let files = try await repository.checkout(of: tree, limit: 48 << 20)
-    let entry = try await projects.entryFile(in: tree, of: repository)?.path
-    return Checkout(
-      tree: tree, entry: entry,
+    let checkout = Checkout(
+      tree: tree, entry: try await projects.entryFile(in: tree, of: repository)?.path,
       files: files.map { SandboxPolicy.File(path: $0.path, mode: $0.mode, content: $0.content) })
+    checkouts[name] = checkout
+    return checkout
   }
 
   /// Keeps the verdicts on the diff with the tree that they are about, so that stale ones show.
