@@ -17,7 +17,7 @@ struct SpareSandbox: Sendable {
 
   /// The program, whose time runs from now on, if it is the one that this policy is about; else it is ended.
   func take(for policy: SandboxPolicy) -> StartedSandbox? {
-    guard policy.ahead == self.policy, identities == Self.identities(policy), started.isRunning else {
+    guard policy.ahead == self.policy, identities == Self.identities(policy), started.isListening else {
       started.discard()
       return nil
     }

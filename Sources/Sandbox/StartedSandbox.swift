@@ -55,9 +55,9 @@ struct StartedSandbox: Sendable {
     _ = unsafe cplatform_sandbox_limit_time(&child, UInt32(clamping: max(1, time.milliseconds)))
   }
 
-  /// Whether it still runs.
-  var isRunning: Bool {
-    var entry = pollfd(fd: child.pidfd, events: Int16(POLLIN), revents: 0)
+  /// Whether it may still read its input: a pipe without a reader is an error at once (poll(2)).
+  var isListening: Bool {
+    var entry = pollfd(fd: input, events: 0, revents: 0)
     return unsafe poll(&entry, 1, 0) == 0
   }
 
