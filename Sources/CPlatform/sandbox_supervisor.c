@@ -159,8 +159,8 @@ static void end_all(struct supervisor *supervisor) {
     }
 }
 
-/* A program without a limit of time waits for a person or for work most of the time. One that has used no time since the
- * last look has hardly taken memory, and is looked at less and less often. */
+/* A program without a limit of time waits for a person or for work most of the time. One that has used no time since
+ * the last look has hardly taken memory, and is looked at less and less often. */
 static int64_t choose_pause(struct supervisor *supervisor) {
     const struct cplatform_sandbox *policy = supervisor->box->policy;
     int watches = policy->memory_bytes > 0 && !cplatform_uses(supervisor->box, CPLATFORM_MEMORY_GROUP);

@@ -5,9 +5,9 @@ entry file, the name of the test, its code, and the number of files to be made, 
 and a content. It is started before there is anything to run, so nothing of a project is looked at before.
 
 The entry file is loaded first, and the test runs in its namespace, so that it can use what the entry file defines. Ends
-with 0 when the test passed, 70 when the entry file cannot be loaded, 71 when the test was refused memory, otherwise 1,
-each with a traceback on standard error. What only a failure needs is imported then: most tests pass, and start-up is
-most of their time.
+with 0 when the test passed, 70 when the checkout or its entry file cannot be loaded, 71 when the test was refused
+memory, otherwise 1, each with what went wrong on standard error. What only a failure needs is imported then: most tests
+pass, and start-up is most of their time.
 """
 import os
 import sys
@@ -49,10 +49,11 @@ def provide_sdk():
 
 
 def field(orders):
-    size = orders.readline()
-    if not size:
-        os._exit(0)  # There is nothing to run any more.
-    return orders.read(int(size))
+    size = int(orders.readline())
+    content = orders.read(size)
+    if len(content) < size:
+        raise ValueError("the orders end too early")
+    return content
 
 
 def make_file(path, mode, content):
@@ -88,12 +89,19 @@ def report(error):
 
 
 def main():
+    PathFinder.find_spec("agents")  # reads the folders of packages, and is asked again when there is a test
+    with open(0, "rb", closefd=False) as orders:
+        if not orders.peek(1):
+            return 0  # There is nothing to run any more.
+        try:
+            entry, name, code = field(orders).decode(), field(orders).decode(), field(orders)
+            for _ in range(int(field(orders))):
+                make_file(field(orders), field(orders), field(orders))
+        except (OSError, ValueError) as error:
+            print(f"{error}\nthe checkout cannot be loaded, so the test was not run", file=sys.stderr)
+            return CANNOT_LOAD
     provide_sdk()
     sys.path.append(os.getcwd())
-    with open(0, "rb", closefd=False) as orders:
-        entry, name, code = field(orders).decode(), field(orders).decode(), field(orders)
-        for _ in range(int(field(orders))):
-            make_file(field(orders), field(orders), field(orders))
     stem = os.path.splitext(os.path.basename(entry))[0] if entry else "project"
     module = Module(stem)
     if entry:

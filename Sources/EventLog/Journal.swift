@@ -41,6 +41,8 @@ package final class Journal: Sendable {
 
     let isDurable: Bool
     let work: Work
+    /// Called when it is committed, before its events are shown.
+    var committed: (@Sendable () -> Void)?
     let finish: (@Sendable (Result<Void, any Error>) -> Void)?
   }
 
@@ -63,9 +65,13 @@ package final class Journal: Sendable {
   ///
   /// What nobody is told of need not be synced: it survives a crash of the daemon, and a power cut with what follows it.
   ///
+  /// Whoever keeps something of the rows in memory changes it in `committed`, which is called with the change's value
+  /// before the events are shown: their readers may ask at once, when this has not returned yet.
+  ///
   /// - Throws: what the change throws; nothing of it is kept then.
   package func append<T: Sendable>(
-    isDurable: Bool = true, _ change: @escaping @Sendable (Database, inout [NewEvent]) throws -> T
+    isDurable: Bool = true, committed: (@Sendable (T) -> Void)? = nil,
+    _ change: @escaping @Sendable (Database, inout [NewEvent]) throws -> T
   ) async throws -> T {
     let box = Mutex<T?>(nil)
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
@@ -75,7 +81,9 @@ package final class Journal: Sendable {
           work: .change { db, events in
             let value = try change(db, &events)
             box.withLock { $0 = value }
-          }, finish: { continuation.resume(with: $0) }))
+          },
+          committed: { if let value = box.withLock({ $0 }) { committed?(value) } },
+          finish: { continuation.resume(with: $0) }))
     }
     guard let value = box.withLock({ $0 }) else { throw CancellationError() }
     return value
@@ -189,6 +197,7 @@ package final class Journal: Sendable {
       meter.commits.observe(nanoseconds: MonotonicClock.nanoseconds - begun)
       meter.appended.add(records.count)
       checkpoints.note()
+      for (entry, result) in zip(entries, results) { if case .success = result { entry.committed?() } }
       broadcaster.publish(records)
       var saved: [LogSync.Finish] = []
       for (entry, result) in zip(entries, results) {

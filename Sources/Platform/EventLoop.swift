@@ -9,8 +9,8 @@ import Synchronization
 /// re-enqueues every call between actors of one loop. But a continuation resumes its task on the task's preferred
 /// executor, and without one on the global pool, which costs two changes of thread for each wait: so tasks that serve
 /// connections are started with `taskExecutor`, which feeds the same thread. Such a task, and any that comes from
-/// elsewhere, may be queued anew between its call of `withCheckedContinuation` and the closure: an actor on a loop looks
-/// within the closure whether what is waited for is there already, else its waking is lost.
+/// elsewhere, may be queued anew between its call of `withCheckedContinuation` and the closure: an actor on a loop
+/// looks within the closure whether what is waited for is there already, else its waking is lost.
 ///
 /// Descriptors are watched edge-triggered for as long as they are registered. Epoll's user data carries the id of the
 /// registration beside the number, so that an event that was queued for a closed descriptor is not taken for its

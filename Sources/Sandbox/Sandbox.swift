@@ -11,6 +11,7 @@ package final class Sandbox: Sendable {
   package let missing: SandboxFeatures
   private let requirement: SandboxRequirement
   private let loop: EventLoop
+  private let spares = SpareSandboxes()
   private let starter: Starter
   private let remover: Remover
   private let state = Mutex(State())
@@ -25,29 +26,26 @@ package final class Sandbox: Sendable {
   private actor Starter {
     nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
     private nonisolated let executor: ThreadExecutor
-    private var spare: SpareSandbox?
+    private let spares: SpareSandboxes
 
-    init() throws(SystemError) { executor = try ThreadExecutor(name: "sandbox") }
+    init(_ spares: SpareSandboxes) throws(SystemError) {
+      self.spares = spares
+      executor = try ThreadExecutor(name: "sandbox")
+    }
 
     deinit { executor.stop() }
 
     func start(_ policy: SandboxPolicy, features: SandboxFeatures) throws -> StartedSandbox {
-      if policy.startsAhead, let spare {
-        self.spare = nil
-        if let started = spare.take(for: policy) { return started }
-      }
+      // One may have come while this waited for its turn.
+      if policy.startsAhead, let started = spares.take(for: policy) { return started }
       return try StartedSandbox(policy, features: features)
     }
 
     /// Starts a program for which there is no work yet, if there is none that waits already.
     func startAhead(_ policy: SandboxPolicy, features: SandboxFeatures) {
       // Who cannot start it now will say so when there is work for it.
-      if spare == nil { spare = try? SpareSandbox(policy, features: features) }
-    }
-
-    func discardSpare() {
-      spare?.started.discard()
-      spare = nil
+      guard !spares.has(policy), let started = try? StartedSandbox(policy.ahead, features: features) else { return }
+      spares.put(started, policy)
     }
 
     func start(_ policy: SandboxPolicy, size: TerminalSize, features: SandboxFeatures) throws -> SandboxTerminal {
@@ -65,6 +63,8 @@ package final class Sandbox: Sendable {
     deinit { executor.stop() }
 
     func remove(_ folder: String) { StartedSandbox.remove(folder) }
+
+    func reap(_ abandoned: [StartedSandbox]) { for started in abandoned { started.reap() } }
   }
 
   /// A sandbox with these features, which were probed, and no other; with less than `requirement` nothing is run.
@@ -79,7 +79,7 @@ package final class Sandbox: Sendable {
     self.features = features.contains(.userNamespace) ? features.subtracting(.processGroup) : features
     self.requirement = requirement
     loop = try EventLoop(name: "children")
-    starter = try Starter()
+    starter = try Starter(spares)
     remover = try Remover()
   }
 
@@ -99,9 +99,9 @@ package final class Sandbox: Sendable {
     _ policy: SandboxPolicy, observer: @escaping @Sendable (SandboxRun.Stream, [UInt8]) -> Void
   ) async throws -> SandboxRun {
     try checkRequirement()
-    let begun = ContinuousClock.now
-    let started = try await starter.start(policy, features: features)
-    let run = await SandboxRun(started, policy: policy, begun: begun, loop: loop, observer: observer)
+    let spare = policy.startsAhead ? spares.take(for: policy) : nil
+    let started = if let spare { spare } else { try await starter.start(policy, features: features) }
+    let run = await SandboxRun(started, policy: policy, loop: loop, observer: observer)
     if policy.startsAhead { followers.continuation.yield(policy.ahead) }
     let isStopping = state.withLock { state in
       state.runs[ObjectIdentifier(run)] = run
@@ -126,12 +126,16 @@ package final class Sandbox: Sendable {
     return try await starter.start(policy, size: size, features: features)
   }
 
-  /// Keeps one program ready of the kind that may be started ahead and was started last, until the task is cancelled.
+  /// Keeps programs ready of the kinds that may be started ahead and were started last, until the task is cancelled.
   package func keepAhead() async {
     // Only what sees nothing of the others may wait beside them.
     guard features.isSuperset(of: [.privateRoot, .processNamespace]) else { return }
-    for await policy in followers.stream { await starter.startAhead(policy, features: features) }
-    await starter.discardSpare()
+    for await policy in followers.stream {
+      await starter.startAhead(policy, features: features)
+      await remover.reap(spares.takeAbandoned())
+    }
+    spares.abandonAll()
+    await remover.reap(spares.takeAbandoned())
   }
 
   /// Ends what runs, and everything that is started later.

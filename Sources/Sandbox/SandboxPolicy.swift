@@ -1,7 +1,7 @@
 /// A program that nobody trusts, and what it may do and use.
-package struct SandboxPolicy: Hashable, Sendable {
+package struct SandboxPolicy: Equatable, Sendable {
   /// A file to be put into the work folder.
-  package struct File: Hashable, Sendable {
+  package struct File: Equatable, Sendable {
     /// Relative to the work folder, as `src/agents.py`.
     package let path: String
     /// git's mode: 0o100644, 0o100755, 0o120000.
@@ -65,7 +65,7 @@ package struct SandboxPolicy: Hashable, Sendable {
   package var descriptors = 256
   /// Processor time of all its processes; nil for any.
   package var processorTime: Duration? = .seconds(30)
-  /// Time from start to end; nil for any.
+  /// Time from start to end, of one that was started ahead from when it gets its input; nil for any.
   package var wallTime: Duration?
   /// Bytes that are kept of each of its outputs; the rest is read and dropped.
   package var outputBytes = 1 << 20

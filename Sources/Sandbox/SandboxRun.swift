@@ -57,7 +57,7 @@ package actor SandboxRun {
   }
 
   init(
-    _ started: StartedSandbox, policy: SandboxPolicy, begun: ContinuousClock.Instant, loop: EventLoop,
+    _ started: StartedSandbox, policy: SandboxPolicy, loop: EventLoop,
     observer: @escaping @Sendable (Stream, [UInt8]) -> Void
   ) async {
     self.loop = loop
@@ -65,7 +65,7 @@ package actor SandboxRun {
     child = started.child
     folder = started.folder
     kept = policy.outputBytes
-    self.begun = begun
+    begun = started.begun
     input = started.input
     unread = policy.input[...]
     watch(started)

@@ -11,6 +11,8 @@ struct StartedSandbox: Sendable {
   /// Its standard output and error, which we read; the second is -1 when it is dropped.
   let output: Int32
   let errors: Int32
+  /// Since when its time runs.
+  var begun = ContinuousClock.now
   /// The work folder on the host, where there is no private root; whoever finishes the run removes it.
   let folder: String?
 
@@ -49,10 +51,10 @@ struct StartedSandbox: Sendable {
     self.errors = errors.release()
   }
 
-  /// Gives it so much time from now on.
-  func limitTime(_ time: Duration) {
+  /// Gives it so much time from now on; false when it cannot be told.
+  func limitTime(_ time: Duration) -> Bool {
     var child = child
-    _ = unsafe cplatform_sandbox_limit_time(&child, UInt32(clamping: max(1, time.milliseconds)))
+    return unsafe cplatform_sandbox_limit_time(&child, UInt32(clamping: max(1, time.milliseconds))) == 0
   }
 
   /// Whether it may still read its input: a pipe without a reader is an error at once (poll(2)).
@@ -61,11 +63,19 @@ struct StartedSandbox: Sendable {
     return unsafe poll(&entry, 1, 0) == 0
   }
 
-  /// Ends it and waits for its end.
-  func discard() {
-    var (child, result) = (child, cplatform_sandbox_result())
+  /// Asks for its end; nobody wants to know how it comes.
+  func abandon() {
+    var child = child
     for descriptor in [input, output, errors] { close(descriptor) }
     unsafe cplatform_sandbox_end(&child)
+  }
+
+  /// Reaps one that was abandoned; blocks until its end has come, for some seconds at the most. One that cannot end then,
+  /// as in a file system that does not answer, is left to the daemon's own end.
+  func reap() {
+    var entry = pollfd(fd: child.pidfd, events: Int16(POLLIN), revents: 0)
+    guard unsafe poll(&entry, 1, 5000) == 1 else { return }
+    var (child, result) = (child, cplatform_sandbox_result())
     unsafe cplatform_sandbox_finish(&child, &result)
     if let folder { Self.remove(folder) }
   }

@@ -207,5 +207,5 @@ def test_one_deadline_is_for_all_tries(make_daemon):
             client = daemon_of(make_daemon, model, MODEL_DEADLINE=2).client()
             model.vibecoder = [refuse(500, "no", retry_after_ms=1), dribble]
             result = vibe(client, make_session(client, make_project(client)))
-            assert "within 2 s" in result["error"] and len(model.requests) == 2
+            assert "within 2.0 s" in result["error"] and len(model.requests) == 2
             model.left.wait(5)

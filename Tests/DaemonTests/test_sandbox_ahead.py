@@ -1,4 +1,4 @@
-"""The interpreter that is started before there is a test for it: used once, sees nothing before, and is missed by nobody."""
+"""The interpreters that are started before there is a test: used once, see nothing before, and are missed by nobody."""
 
 import os
 import signal
@@ -63,6 +63,24 @@ def test_its_wait_is_not_the_time_of_the_test(ready, client, project):
     assert verdict(result) == ("timeout", "wall") and 1000 <= result["execution_time_ms"] < 1500
 
 
+def test_one_waits_for_tests_and_one_for_quick_tests(ready, client, project):
+    tests = [make_test(client, project, "pass"), make_test(client, project, "pass", quick_test=True)]
+    for number in range(6):
+        before = waiting(ready)
+        assert run(client, tests[number % 2])["status"] == "passed"
+        wait_until(lambda: len(waiting(ready)) == min(2, number + 1), "one of each kind is to wait")
+        assert number < 2 or len(set(before) - set(waiting(ready))) == 1
+
+
+def test_a_checkout_that_cannot_be_made_is_an_error_and_no_failure(ready, client, project):
+    put(client, project, ".vibegrapher", "no folder")
+    for _ in range(2):
+        await_one(ready)
+        result = run_code(client, project, "pass")
+        assert result["status"] == "error" and result["exit_code"] == 70, result
+        assert "the checkout cannot be loaded, so the test was not run\n" in result["error"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_one_that_was_killed_is_no_fault_of_the_next_test(ready, client, project, number):
     for _ in range(3):
@@ -111,7 +129,7 @@ def test_a_change_is_seen_by_the_next_test(ready, client, project):
 def test_it_ends_with_the_daemon(ready):
     one = await_one(ready)[0]
     ready.stop()
-    assert not os.path.exists(f"/proc/{one}")
+    wait_until(lambda: not os.path.exists(f"/proc/{one}"), "it ends", seconds=2)
 
 
 def test_it_ends_with_a_daemon_that_is_killed(ready):

@@ -124,7 +124,8 @@ struct cplatform_sandbox {
     const struct cplatform_limit *limits;   /* for each process; CORE, NICE and RTPRIO are 0 unless named */
     int limit_count;
     /* For all of it together; 0 is no limit. */
-    uint64_t memory_bytes;          /* by the control group, else the supervisor looks every 25 ms */
+    uint64_t memory_bytes;          /* by the control group, else the supervisor looks every 25 ms, and less often
+                                     * at a program that has no limit of time and uses none */
     uint32_t processes;             /* threads count too */
     uint32_t cpu_seconds;           /* also RLIMIT_CPU of each process */
     uint32_t wall_milliseconds;     /* the supervisor's clock, which also works when the daemon is busy */

@@ -106,12 +106,12 @@ package final class ProjectService: Sendable {
       let sighting = directory.look(at: record)
       record.state = .ready
       record.updatedAt = Timestamp.now.text
-      try await journal.append { [record] db, events in
+      try await journal.append(committed: { [directory, record] in directory.put(record, seen: sighting) }) {
+        [record] db, events in
         try db.update(record)
         events.append(
           NewEvent("project.created", topics: [Topic.project(record.id)], data: ProjectView.json(record)))
       }
-      directory.put(record, seen: sighting)
       return record
     } catch {
       // What is wrong with a request is for its sender; everything else is for whoever runs the daemon.
@@ -178,33 +178,27 @@ package final class ProjectService: Sendable {
   package func rename(_ id: String, to name: String) async throws -> ProjectRecord {
     var record = try await project(id)
     record.name = name
-    let sighting = directory.look(at: record)
-    record = try await save(record, event: "project.updated")
-    directory.put(record, seen: sighting)
-    return record
+    return try await save(record, seen: directory.look(at: record), event: "project.updated")
   }
 
   /// Notes that a commit of a project is on GitHub.
   func notePush(of id: String, commit: ObjectID) async throws -> ProjectRecord {
     var record = try await project(id)
     record.pushedCommit = commit.hex
-    let sighting = directory.look(at: record)
-    record = try await save(record, event: "project.updated")
-    directory.put(record, seen: sighting)
-    return record
+    return try await save(record, seen: directory.look(at: record), event: "project.updated")
   }
 
   /// Removes a project with its repository, sessions, messages, diffs, tests and memory.
   package func delete(_ id: String) async throws {
     try await locks.withLock(id) {
-      let removed = try await journal.append { db, events -> ProjectRecord in
+      let removed = try await journal.append(committed: { [directory] _ in directory.remove(id) }) {
+        db, events -> ProjectRecord in
         guard var record = try db.project(id: id) else { throw ServiceError(.notFound, "Project not found") }
         record.state = .deleting
         try db.update(record)
         events.append(NewEvent("project.deleted", topics: [Topic.project(id)], data: ["id": .string(id)]))
         return record
       }
-      directory.remove(id)
       try await purge(removed)
     }
   }
@@ -251,7 +245,7 @@ package final class ProjectService: Sendable {
     if let commit = head.commit {
       record.currentCode = try await entryFile(in: try await repository.tree(of: commit), of: repository)?.text
     }
-    if record != found.record { record = try await save(record, event: nil) }
+    if record != found.record { return try await save(record, seen: sighting, event: nil) }
     directory.put(record, seen: sighting)
     return record
   }
@@ -280,11 +274,15 @@ package final class ProjectService: Sendable {
     return EntryFile.choose(from: files.map(\.path).filter { (try? RepositoryPath($0)) != nil })
   }
 
-  func save(_ record: ProjectRecord, event: String?) async throws -> ProjectRecord {
+  private func save(
+    _ record: ProjectRecord, seen sighting: ProjectDirectory.Sighting, event: String?
+  ) async throws -> ProjectRecord {
     var record = record
     record.updatedAt = Timestamp.now.text
     // Without an event it is a copy of what the repository says.
-    return try await journal.append(isDurable: event != nil) { [record] db, events in
+    return try await journal.append(
+      isDurable: event != nil, committed: { [directory] in directory.put($0, seen: sighting) }
+    ) { [record] db, events in
       guard let known = try db.project(id: record.id) else { throw ServiceError(.notFound, "Project not found") }
       var record = record
       // Another process may have given it away since it was read.

@@ -15,7 +15,10 @@ package struct TestRun: Sendable {
   init(test: TestCaseRecord, result: TestResultRecord, policy: SandboxPolicy) {
     self.test = test
     self.result = result
-    self.policy = policy
+    // Its bounds are all that is told: many runs are held at once.
+    var bounds = policy
+    (bounds.files, bounds.input) = ([], [])
+    self.policy = bounds
   }
 
   /// The fields of the wire format.

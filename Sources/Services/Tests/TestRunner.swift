@@ -133,7 +133,7 @@ package final class TestRunner: Sendable {
       policy = SandboxPolicy(python: layout, ["-I", "-u", TestRunnerProgram.path])
       policy.files = [.init(path: TestRunnerProgram.path, content: TestRunnerProgram.bytes)]
       policy.startsAhead = checkout.isSmall
-      policy.input = TestRunnerProgram.orders(test, checkout, withFiles: checkout.isSmall)
+      policy.input = TestRunnerProgram.orders(test, checkout)
     }
     policy.environment["PYTHONDONTWRITEBYTECODE"] = "1"
     if !policy.startsAhead { policy.files += checkout.files }

@@ -13,14 +13,14 @@ enum TestRunnerProgram {
   }()
 
   /// What it is to run, each field as its length in a line and its bytes: the entry file, the test's name and code, and
-  /// how many files follow, with path, mode and content of each.
-  static func orders(_ test: TestCaseRecord, _ checkout: Checkout, withFiles: Bool) -> [UInt8] {
+  /// how many files follow, with path, mode and content of each; those of a large checkout are there already.
+  static func orders(_ test: TestCaseRecord, _ checkout: Checkout) -> [UInt8] {
     var orders: [UInt8] = []
     func put(_ bytes: some Collection<UInt8>) {
       orders += "\(bytes.count)\n".utf8
       orders += bytes
     }
-    let files = withFiles ? checkout.files : []
+    let files = checkout.isSmall ? checkout.files : []
     put((checkout.entry ?? "").utf8)
     put("<test \(test.name)>".utf8)
     put(test.code.utf8)
