@@ -141,7 +141,7 @@ def daemon_of(make_daemon, model, **env):
 def test_a_silence_is_told_in_one_sentence(make_daemon, wire):
     table = list(silences())
     with Table(wire, table) as model:
-        assert model.fill_in(daemon_of(make_daemon, model, MODEL_READ_TIMEOUT=2), table) == []
+        assert model.fill_in(daemon_of(make_daemon, model, MODEL_READ_TIMEOUT=1), table) == []
 
 
 @pytest.mark.parametrize("wire", WIRES, ids=lambda wire: wire.name)
