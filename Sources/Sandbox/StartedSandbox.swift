@@ -70,8 +70,9 @@ struct StartedSandbox: Sendable {
     unsafe cplatform_sandbox_end(&child)
   }
 
-  /// Reaps one that was abandoned; blocks until its end has come, for some seconds at the most. One that cannot end then,
-  /// as in a file system that does not answer, is left to the daemon's own end.
+  /// Reaps one that was abandoned; blocks until its end has come, for some seconds at the most.
+  ///
+  /// One that cannot end then, as in a file system that does not answer, is left to the daemon's own end.
   func reap() {
     var entry = pollfd(fd: child.pidfd, events: Int16(POLLIN), revents: 0)
     guard unsafe poll(&entry, 1, 5000) == 1 else { return }
