@@ -4,6 +4,7 @@ import GRDB
 import JSON
 import Logging
 import Store
+import Synchronization
 import TestSupport
 import Testing
 
@@ -171,6 +172,31 @@ import Testing
         let subscription = Subscription.start(journal, topic: "project:p", after: 0)
         let numbers = try await Self.read(subscription, count: 25)
         #expect(numbers.sorted() == stride(from: 0, to: 50, by: 2).map { $0 })
+      }
+    }
+  }
+
+  @Test func `what memory holds of the rows is changed before their events are shown`() async throws {
+    struct Fault: Error {}
+    try await withTemporaryFolder { folder in
+      try await Self.withJournal(folder) { journal in
+        let shown: @Sendable () -> Int = {
+          let subscription = Subscription.start(journal, topic: "project:p", after: nil)
+          defer { subscription.cancel() }
+          return subscription.cursor
+        }
+        let first = shown()
+        let calls = Mutex<[String: Int]>([:])
+        let note: @Sendable (String) -> Void = { value in calls.withLock { $0[value] = shown() } }
+        try await journal.append(committed: note) { _, events -> String in
+          events.append(Self.event(1))
+          return "kept"
+        }
+        await #expect(throws: Fault.self) {
+          try await journal.append(committed: note) { _, _ -> String in throw Fault() }
+        }
+        #expect(calls.withLock { $0 } == ["kept": first])
+        #expect(shown() == first + 1)
       }
     }
   }

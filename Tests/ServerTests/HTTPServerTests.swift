@@ -154,28 +154,41 @@ import Testing
       })
   }
 
-  @Test func `lets the requests at hand finish when it stops`() async throws {
+  /// What comes while the request is at hand: nothing, a pipelined request ahead of the stop, or one behind it.
+  @Test(arguments: ["/slow", "/slow/while-client-stays"], [nil, Order.ahead, .behind])
+  func `lets the requests at hand finish when it stops`(target: String, pipelined: Order?) async throws {
     let (entered, enter) = AsyncStream.makeStream(of: Void.self)
     let (gate, open) = AsyncStream.makeStream(of: Void.self)
-    var router = Router()
-    router.add(.get, "/slow") { _ in
+    let work: @Sendable () async -> Response = {
       enter.yield()
       for await _ in gate { break }
       return .json("done")
     }
+    var router = Self.router
+    router.add(.get, "/slow") { _ in await work() }
+    router.add(.get, "/slow/while-client-stays") { request in try await request.body.whileClientStays(work) }
     let server = try HTTPServer(
       configuration: ServerConfiguration(host: "127.0.0.1", port: 0),
       handler: ServerHandler(router: router, logger: .silent))
     let answer = try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { await server.run() }
-      let client = try RawClient(port: server.port)
-      try await client.send(Self.get("/slow"))
+      let (client, other) = (try RawClient(port: server.port), try RawClient(port: server.port))
+      try await other.send(Self.get("/echo", "Content-Length: 1\r\n", method: "POST"))
+      try await client.send(Self.get(target))
       for await _ in entered { break }
+      if pipelined == .ahead { try await client.send(Self.get("/hello")) }
       await server.stop()
+      if pipelined == .behind { try await client.send(Self.get("/hello")) }
+      // Once the loop has answered another client, it has also seen what was sent before.
+      try await other.send("x")
+      #expect(String(decoding: try await other.readToEnd(), as: UTF8.self).hasSuffix("\"x\""))
       open.finish()
       return String(decoding: try await client.readToEnd(), as: UTF8.self)
     }
-    #expect(answer.hasSuffix("\"done\""))
+    #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
     #expect(answer.contains("connection: close"))
+    #expect(answer.hasSuffix("\r\n\r\n\"done\""))
   }
+
+  enum Order { case ahead, behind }
 }
