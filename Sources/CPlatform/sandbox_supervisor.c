@@ -30,7 +30,7 @@ struct supervisor {
     int64_t deadline, next_look;            /* milliseconds of the monotonic clock; no deadline is 0 */
     int64_t pause, seen_cpu;                /* milliseconds between looks; what the last one found */
     struct cplatform_sandbox_result result;
-    char folder[4096];                      /* to be removed when the daemon is gone, or "" */
+    char folder[4096];                      /* to be removed in the end, or "" */
 };
 
 static int64_t now(void) {
@@ -222,8 +222,10 @@ static void report(struct supervisor *supervisor) {
     if (result->was_signalled && (result->code == SIGXCPU || result->code == SIGKILL) && policy->cpu_seconds > 0
         && cpu >= (int64_t)policy->cpu_seconds * 800000)
         result->reasons |= CPLATFORM_REASON_CPU;
-    if (send(supervisor->box->channel, result, sizeof *result, MSG_NOSIGNAL) < 0 && *supervisor->folder)
-        cplatform_remove_folder(supervisor->folder);
+    /* Ahead of the word that it is over, behind which nobody would do it if the daemon was killed. The daemon does it,
+     * too, since we may be. */
+    if (*supervisor->folder) cplatform_remove_folder(supervisor->folder);
+    (void)!send(supervisor->box->channel, result, sizeof *result, MSG_NOSIGNAL);
 }
 
 static int enter_program(void *box) { cplatform_become(box); }

@@ -30,10 +30,21 @@ package struct NetworkTransport: ModelTransport {
   }
 
   /// Closes the connections that are kept; the transport must not be used afterwards.
+  ///
+  /// One that is still being made cannot be ended, and is waited for only for a second: it ends with the program.
   package func close() async {
     // Nothing can be done about a connection that does not close, and the program is ending.
-    try? await client.shutdown()
-    try? await patientClient.shutdown()
+    let endings = [client, patientClient].map { client in
+      let (closed, close) = AsyncStream.makeStream(of: Void.self)
+      client.shutdown { _ in withExtendedLifetime(client) { close.finish() } }
+      return closed
+    }
+    await withTaskGroup(of: Void.self) { group in
+      group.addTask { for closed in endings { for await _ in closed {} } }
+      group.addTask { try? await Task.sleep(for: .seconds(1)) }
+      await group.next()
+      group.cancelAll()
+    }
   }
 
   /// Sends a request; the body of the answer is pulled by its reader.

@@ -61,8 +61,8 @@ package struct BudgetRecord: Record, Hashable {
 extension Database {
   /// The budget of a place.
   package func budget(_ place: BudgetRecord.Place) throws -> BudgetRecord? {
-    try BudgetRecord.fetchOne(
-      self, sql: "SELECT * FROM budgets WHERE scope = ? AND scope_id = ?", arguments: [place.scope.rawValue, place.id])
+    try BudgetRecord.first(
+      self, "SELECT * FROM budgets WHERE scope = ? AND scope_id = ?", [place.scope.rawValue, place.id])
   }
 
   /// Removes the budget of a place: nothing limits it any more.

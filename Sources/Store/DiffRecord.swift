@@ -122,9 +122,8 @@ package struct DiffRecord: Record, Hashable {
 extension Database {
   /// The diff of that id.
   package func diff(id: String) throws -> DiffRecord? {
-    try DiffRecord.fetchOne(
-      self, sql: "SELECT d.* FROM diffs d JOIN projects p ON p.id = d.project_id WHERE d.id = ? AND p.state = 'ready'",
-      arguments: [id])
+    try DiffRecord.first(
+      self, "SELECT d.* FROM diffs d JOIN projects p ON p.id = d.project_id WHERE d.id = ? AND p.state = 'ready'", [id])
   }
 
   /// The diffs of a project or a session, newest first; of one status when it is given.
@@ -142,12 +141,11 @@ extension Database {
 
   /// The diffs of a project that wait for a person or a commit.
   package func pendingDiffs(ofProject project: String) throws -> [DiffRecord] {
-    try DiffRecord.fetchAll(
-      self,
-      sql: """
-        SELECT * FROM diffs WHERE project_id = ? AND status IN ('evaluator_approved', 'human_approved')
-        ORDER BY created_at
-        """, arguments: [project])
+    let query = """
+      SELECT * FROM diffs WHERE project_id = ? AND status IN ('evaluator_approved', 'human_approved')
+      ORDER BY created_at
+      """
+    return try DiffRecord.fetchAll(cachedStatement(sql: query), arguments: [project])
   }
 
   /// The diffs whose commit was begun and not brought to its end.

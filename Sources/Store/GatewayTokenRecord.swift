@@ -49,13 +49,13 @@ package struct GatewayTokenRecord: Record, Hashable {
 extension Database {
   /// The token of a hash, whatever has become of it.
   package func gatewayToken(hash: String) throws -> GatewayTokenRecord? {
-    try GatewayTokenRecord.fetchOne(self, sql: "SELECT * FROM gateway_tokens WHERE token_hash = ?", arguments: [hash])
+    try GatewayTokenRecord.first(self, "SELECT * FROM gateway_tokens WHERE token_hash = ?", [hash])
   }
 
   /// The token of an id; only when it is an owner's, if one is given.
   package func gatewayToken(id: String, owner: String? = nil) throws -> GatewayTokenRecord? {
-    try GatewayTokenRecord.fetchOne(
-      self, sql: "SELECT * FROM gateway_tokens WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)", arguments: [id, owner])
+    try GatewayTokenRecord.first(
+      self, "SELECT * FROM gateway_tokens WHERE id = ?1 AND (?2 IS NULL OR owner = ?2)", [id, owner])
   }
 
   /// All tokens, or an owner's, the newest first.

@@ -46,8 +46,8 @@ package struct IdempotencyRecord: Record {
 extension Database {
   /// The row of a key.
   package func idempotencyKey(_ key: String, operation: String) throws -> IdempotencyRecord? {
-    try IdempotencyRecord.fetchOne(
-      self, sql: "SELECT * FROM idempotency_keys WHERE operation = ? AND key = ?", arguments: [operation, key])
+    try IdempotencyRecord.first(
+      self, "SELECT * FROM idempotency_keys WHERE operation = ? AND key = ?", [operation, key])
   }
 
   /// Removes the row of a key.

@@ -117,7 +117,7 @@ package struct UsageRow: Codable, FetchableRecord, Sendable {
 extension Database {
   /// The call of an id.
   package func modelCall(id: String) throws -> ModelCallRecord? {
-    try ModelCallRecord.fetchOne(self, sql: "SELECT * FROM model_calls WHERE id = ?", arguments: [id])
+    try ModelCallRecord.first(self, "SELECT * FROM model_calls WHERE id = ?", [id])
   }
 
   /// Ends what a daemon that is no more had under way, and gives back what was set aside for it.

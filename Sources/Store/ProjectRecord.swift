@@ -80,7 +80,7 @@ extension Database {
 
   /// The project of that id when it is ready.
   package func project(id: String) throws -> ProjectRecord? {
-    try ProjectRecord.fetchOne(self, sql: "SELECT * FROM projects WHERE id = ? AND state = 'ready'", arguments: [id])
+    try ProjectRecord.first(self, "SELECT * FROM projects WHERE id = ? AND state = 'ready'", [id])
   }
 
   /// The slugs in use that begin with a text, of projects in any state.

@@ -68,7 +68,7 @@ package struct RunRecord: Record, Hashable {
 extension Database {
   /// The work of a message.
   package func run(messageID: String) throws -> RunRecord? {
-    try RunRecord.fetchOne(self, sql: "SELECT * FROM message_runs WHERE message_id = ?", arguments: [messageID])
+    try RunRecord.first(self, "SELECT * FROM message_runs WHERE message_id = ?", [messageID])
   }
 
   /// The work that has not ended, oldest first; of one session when it is given.

@@ -64,18 +64,18 @@ extension Database {
 
   /// The session of that id.
   package func session(id: String) throws -> SessionRecord? {
-    try SessionRecord.fetchOne(
+    try SessionRecord.first(
       self,
-      sql: """
-        SELECT s.* FROM vibecode_sessions s JOIN projects p ON p.id = s.project_id
-        WHERE s.id = ? AND p.state = 'ready'
-        """, arguments: [id])
+      """
+      SELECT s.* FROM vibecode_sessions s JOIN projects p ON p.id = s.project_id
+      WHERE s.id = ? AND p.state = 'ready'
+      """,
+      [id])
   }
 
   /// The session of that memory key.
   package func session(key: String) throws -> SessionRecord? {
-    try SessionRecord.fetchOne(
-      self, sql: "SELECT * FROM vibecode_sessions WHERE openai_session_key = ?", arguments: [key])
+    try SessionRecord.first(self, "SELECT * FROM vibecode_sessions WHERE openai_session_key = ?", [key])
   }
 
   /// Removes a session with its messages; its diffs stay with the project.

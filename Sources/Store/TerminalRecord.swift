@@ -70,7 +70,7 @@ extension Database {
 
   /// The terminal of that id.
   package func terminal(id: String) throws -> TerminalRecord? {
-    try TerminalRecord.fetchOne(self, sql: "SELECT * FROM terminals WHERE id = ?", arguments: [id])
+    try TerminalRecord.first(self, "SELECT * FROM terminals WHERE id = ?", [id])
   }
 
   /// Those that run, as far as the database knows.

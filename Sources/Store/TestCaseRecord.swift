@@ -59,10 +59,9 @@ extension Database {
 
   /// The test case of that id, when its project is ready.
   package func testCase(id: String) throws -> TestCaseRecord? {
-    try TestCaseRecord.fetchOne(
-      self,
-      sql: "SELECT t.* FROM test_cases t JOIN projects p ON p.id = t.project_id WHERE t.id = ? AND p.state = 'ready'",
-      arguments: [id])
+    try TestCaseRecord.first(
+      self, "SELECT t.* FROM test_cases t JOIN projects p ON p.id = t.project_id WHERE t.id = ? AND p.state = 'ready'",
+      [id])
   }
 
   /// Removes a test case with its results.

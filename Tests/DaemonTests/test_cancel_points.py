@@ -138,3 +138,6 @@ def test_a_cancelled_message_frees_its_connection(make_daemon, point, wire, way,
     assert sorted(times)[TRIES // 2] < LIMIT, times
     if point == "a pause":
         assert provider.count == TRIES
+    began = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - began < 5, "a connection that is being made holds up the stop"

@@ -188,12 +188,12 @@ import Testing
         let first = shown()
         let calls = Mutex<[String: Int]>([:])
         let note: @Sendable (String) -> Void = { value in calls.withLock { $0[value] = shown() } }
-        try await journal.append(committed: note) { _, events -> String in
+        _ = try await journal.append(committed: note) { _, events -> String in
           events.append(Self.event(1))
           return "kept"
         }
         await #expect(throws: Fault.self) {
-          try await journal.append(committed: note) { _, _ -> String in throw Fault() }
+          _ = try await journal.append(committed: note) { _, _ -> String in throw Fault() }
         }
         #expect(calls.withLock { $0 } == ["kept": first])
         #expect(shown() == first + 1)

@@ -115,7 +115,7 @@ struct cplatform_sandbox {
     uint64_t work_bytes;            /* its size */
     uint64_t work_files;            /* how many files and folders it takes */
     const char *work_folder;        /* a folder of the host to be /work instead; needed without a private root */
-    int work_is_temporary;          /* the supervisor removes that folder when the daemon is gone */
+    int work_is_temporary;          /* the supervisor removes that folder in the end */
     const struct cplatform_sandbox_file *files;
     int file_count;
     const struct cplatform_sandbox_bind *binds;

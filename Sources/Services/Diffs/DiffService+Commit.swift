@@ -35,11 +35,10 @@ extension DiffService {
       guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else {
         throw ServiceError(.wrongState, "the diff's trees cannot be read")
       }
-      try await checkHead(is: base, of: diff, in: repository)
       if let message, !message.isEmpty { diff.commitMessage = message }
-      let commit = try await repository.makeCommit(
-        tree: tree, parents: [base], message: diff.commitMessage,
-        author: StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000))
+      guard let commit = try await repository.commit(tree, on: base, message: diff.commitMessage) else {
+        throw try await mismatch(diff, in: repository)
+      }
       diff.committingSha = commit.hex
       try await journal.append(isDurable: false) { [diff] db, _ in
         guard try db.diff(id: id)?.status == status else {
@@ -68,10 +67,6 @@ extension DiffService {
       "refs/heads/\(diff.targetBranch)", from: base, to: commit, note: "commit: \(subject)")
   }
 
-  private func checkHead(is base: ObjectID, of diff: DiffRecord, in repository: Repository) async throws {
-    guard try await repository.head().commit == base else { throw try await mismatch(diff, in: repository) }
-  }
-
   private func mismatch(_ diff: DiffRecord, in repository: Repository) async throws -> ServiceError {
     let head = try await repository.head().commit?.hex ?? "none"
     return ServiceError(
@@ -83,17 +78,13 @@ extension DiffService {
   ///
   /// The row names the commit as begun until all of it is done, so that a crash in between is made good.
   func finish(_ diff: DiffRecord, commit: ObjectID, in repository: Repository) async throws -> DiffRecord {
-    let tree = try await repository.tree(of: commit)
-    if let base = ObjectID(diff.baseCommit) {
-      try await repository.followHead(from: try await repository.tree(of: base), to: tree)
-    }
+    let entry = try await repository.follow(commit, from: ObjectID(diff.baseCommit))
     var diff = diff
     diff.status = .committed
     diff.mergeStatus = .applied
     diff.committedSha = commit.hex
     diff.updatedAt = Timestamp.now.text
     let project = try await projects.refresh(diff.projectId)
-    let entry = try await projects.entryPath(in: tree, of: repository)
     try await journal.append { [diff] db, events in
       try db.update(diff)
       events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
@@ -120,8 +111,9 @@ extension DiffService {
         try ConversationFile(path: session.conversationsDbPath).clear(sessions: [session.evaluatorKey])
       }
     }
-    try await repository.removeReference(Self.reference(committed.id))
+    async let removal: Void = repository.removeReference(Self.reference(committed.id))
     _ = try await bringLabels(of: committed.projectId)
+    try await removal
     await journal.post { db, _ in
       guard var diff = try db.diff(id: committed.id) else { return }
       diff.committingSha = nil
@@ -135,5 +127,14 @@ extension DiffService {
   private func evaluatorSession(of diff: DiffRecord) async throws -> SessionRecord? {
     guard let id = diff.sessionId else { return nil }
     return try await journal.store.read { db in try db.session(id: id) }
+  }
+}
+
+extension Repository {
+  /// A commit that no branch holds yet, on the head; nil when that is another than `base`.
+  fileprivate func commit(_ tree: ObjectID, on base: ObjectID, message: String) throws(GitError) -> ObjectID? {
+    guard try head().commit == base else { return nil }
+    let author = StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000)
+    return try makeCommit(tree: tree, parents: [base], message: message, author: author)
   }
 }

@@ -38,25 +38,26 @@ extension DiffService {
     _ = try await bringLabels(of: project)
   }
 
+  /// So many are looked at before other readers of the repository have their turn.
+  private static var labelsAtOnce: Int { 16 }
+
   /// Brings the merge status of a project's pending diffs up to date with the head, in memory.
   private func relabel(project id: String, head: ObjectID) async throws {
     let pending = try await journal.store.read { db in try db.pendingDiffs(ofProject: id) }
     guard !pending.isEmpty else { return }
     let repository = projects.repositories.reader(try await projects.project(id).repositoryPath)
-    let headTree = try await repository.tree(of: head)
-    var baseTrees: [String: ObjectID] = [:]
     var changed: [DiffRecord] = []
-    for var diff in pending {
-      guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else { continue }
-      let before = diff
-      do {
-        if baseTrees[diff.baseCommit] == nil { baseTrees[diff.baseCommit] = try await repository.tree(of: base) }
-        guard let baseTree = baseTrees[diff.baseCommit] else { continue }
-        diff.apply(try await repository.fit(base: baseTree, ours: headTree, theirs: tree))
-      } catch {
-        logger.error("a diff cannot be labelled", metadata: ["diff": "\(diff.id)", "error": "\(error)"])
+    for start in stride(from: 0, to: pending.count, by: Self.labelsAtOnce) {
+      let some = pending[start..<min(start + Self.labelsAtOnce, pending.count)]
+      for (diff, fit) in zip(some, try await repository.fits(of: some, on: head)) {
+        var label = diff
+        switch fit {
+        case .success(let fit): label.apply(fit)
+        case .failure(let error):
+          logger.error("a diff cannot be labelled", metadata: ["diff": "\(diff.id)", "error": "\(error)"])
+        }
+        if label != diff { changed.append(label) }
       }
-      if diff != before { changed.append(diff) }
     }
     guard !changed.isEmpty else { return }
     try await journal.append { [changed] db, events in
@@ -72,5 +73,30 @@ extension DiffService {
         events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
       }
     }
+  }
+}
+
+extension Repository {
+  /// How each diff would fit a commit.
+  fileprivate func fits(
+    of diffs: ArraySlice<DiffRecord>, on head: ObjectID
+  ) throws(GitError) -> [Result<MergeFit, GitError>] {
+    let headTree = try tree(of: head)
+    var baseTrees: [ObjectID: ObjectID] = [:]
+    var fits: [Result<MergeFit, GitError>] = []
+    for diff in diffs {
+      do throws(GitError) {
+        guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else {
+          throw GitError(.notFound, "the diff's trees cannot be read")
+        }
+        let baseTree: ObjectID
+        if let known = baseTrees[base] { baseTree = known } else { baseTree = try self.tree(of: base) }
+        baseTrees[base] = baseTree
+        fits.append(.success(try fit(base: baseTree, ours: headTree, theirs: tree)))
+      } catch {
+        fits.append(.failure(error))
+      }
+    }
+    return fits
   }
 }

@@ -32,19 +32,15 @@ extension DiffService {
   func make(_ draft: Draft) async throws -> Made {
     let id = UUIDv7.make()
     let repository = projects.repositories.writer(draft.project.repositoryPath)
-    let baseTree = try await repository.tree(of: draft.base)
-    let content = try await repository.diff(from: baseTree, to: draft.tree).text
-    try await repository.setReference(Self.reference(id), to: draft.tree, note: "proposal")
+    let kept = try await repository.keep(draft.tree, on: draft.base, as: Self.reference(id))
     var diff = DiffRecord(
       id: id, sessionId: draft.sessionID, projectId: draft.project.id, baseCommit: draft.base.hex,
-      targetBranch: draft.project.currentBranch, diffContent: content, status: .evaluatorApproved,
+      targetBranch: draft.project.currentBranch, diffContent: kept.content, status: .evaluatorApproved,
       proposalTree: draft.tree.hex, mergeStatus: .clean, mergeConflicts: "[]", vibecoderPrompt: draft.prompt,
       evaluatorReasoning: draft.reasoning, commitMessage: draft.commitMessage, parentDiffId: draft.parentID,
       traceId: draft.traceID, createdAt: Timestamp.now.text)
-    let head = try await repository.head().commit
-    let headTree = try await repository.tree(of: head ?? draft.base)
-    diff.apply(try await repository.fit(base: baseTree, ours: headTree, theirs: draft.tree))
-    return Made(diff: diff, head: head)
+    diff.apply(kept.fit)
+    return Made(diff: diff, head: kept.head)
   }
 
   /// The reference that keeps a proposal's tree from being collected.
@@ -106,10 +102,9 @@ extension DiffService {
   ) async throws -> DiffRecord {
     let (project, head) = try await projectWithHead(id)
     let repository = projects.repositories.writer(project.repositoryPath)
-    let tree = try await repository.tree(of: head)
     func refusal(_ text: String) -> ServiceError { ServiceError(.invalid, text, location: ["body", "patch"]) }
-    let proposal: ObjectID
-    do { proposal = try await repository.apply(patch: patch, to: tree) } catch let error as PatchError {
+    let tree, proposal: ObjectID
+    do { (tree, proposal) = try await repository.apply(patch: patch, on: head) } catch let error as PatchError {
       throw refusal(error.message)
     } catch let error as GitError where error.code == .badPath { throw refusal(error.message) }
     guard proposal != tree else { throw refusal("the patch changes nothing") }
@@ -141,5 +136,26 @@ extension DiffService {
       throw ServiceError(.invalid, "there is no session '\(id)' in the project", location: ["body", "session_id"])
     }
     return id
+  }
+}
+
+extension Repository {
+  /// The tree of a commit, and the one that a patch makes of it.
+  fileprivate func apply(patch: String, on commit: ObjectID) throws -> (tree: ObjectID, proposal: ObjectID) {
+    let tree = try tree(of: commit)
+    return (tree, try apply(patch: patch, to: tree))
+  }
+
+  /// Keeps a proposed tree under a reference; gives its difference to the commit it was made on, and how it fits the
+  /// head.
+  fileprivate func keep(
+    _ proposal: ObjectID, on base: ObjectID, as name: String
+  ) throws(GitError) -> (content: String, head: ObjectID?, fit: MergeFit) {
+    let baseTree = try tree(of: base)
+    let content = try diff(from: baseTree, to: proposal).text
+    try setReference(name, to: proposal, note: "proposal")
+    let head = try head().commit
+    let headTree = try tree(of: head ?? base)
+    return (content, head, try fit(base: baseTree, ours: headTree, theirs: proposal))
   }
 }

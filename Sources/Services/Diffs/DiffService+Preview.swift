@@ -20,8 +20,8 @@ extension DiffService {
         "hunks": .array(change.hunks.map(DiffView.json)),
       ])
     }
-    let original = try await projects.entryFile(in: trees.base, of: repository)
-    let preview = try await projects.entryFile(in: trees.proposal, of: repository)
+    let original = try await repository.entryFile(in: trees.base)
+    let preview = try await repository.entryFile(in: trees.proposal)
     return [
       "diff_id": .string(id), "original_code": JSONValue(original?.text ?? ""),
       "preview_code": JSONValue(preview?.text ?? ""), "diff_content": .string(diff.diffContent),

@@ -43,7 +43,7 @@ extension ProjectService {
       throw ServiceError(.notFound, "the project has no commit yet")
     }
     let commit = try await Self.lookUp { try await repository.commit(name) }
-    guard let entry = try await entryFile(in: commit.tree, of: repository) else {
+    guard let entry = try await repository.entryFile(in: commit.tree) else {
       throw ServiceError(.notFound, "the project has no Python file")
     }
     guard let tag = try await tag(of: entry.path, in: id, at: reference) else {

@@ -160,7 +160,7 @@ package final class ProjectService: Sendable {
     try await repository.setReference("refs/heads/\(record.currentBranch)", to: commit, note: note)
     try await repository.followHead(from: nil)
     record.currentCommit = commit.hex
-    record.currentCode = try await entryFile(in: try await repository.tree(of: commit), of: repository)?.text
+    record.currentCode = try await repository.code(of: commit)
     await repositories.forget(repository.path)
     try await disk.run { [record] in
       try FileManager.default.moveItem(atPath: repository.path, toPath: record.repositoryPath)
@@ -238,40 +238,13 @@ package final class ProjectService: Sendable {
     var record = found.record
     let repository = repositories.reader(record.repositoryPath)
     let sighting = directory.look(at: record)
-    let head = try await repository.head()
-    record.currentBranch = head.branch
-    record.currentCommit = head.commit?.hex
-    record.currentCode = nil
-    if let commit = head.commit {
-      record.currentCode = try await entryFile(in: try await repository.tree(of: commit), of: repository)?.text
-    }
+    let state = try await repository.state()
+    record.currentBranch = state.branch
+    record.currentCommit = state.commit?.hex
+    record.currentCode = state.code
     if record != found.record { return try await save(record, seen: sighting, event: nil) }
     directory.put(record, seen: sighting)
     return record
-  }
-
-  /// The entry file of a tree with its text.
-  // Not inlined: the optimiser of Swift 6.3.1 crashes when it splits the functions that would hold it.
-  @inline(never)
-  func entryFile(in tree: ObjectID, of repository: Repository) async throws -> (path: String, text: String)? {
-    guard let path = try await entryPath(in: tree, of: repository) else { return nil }
-    let file = try await repository.file(try RepositoryPath(path), in: tree)
-    return file.map { (path, String(decoding: $0.content, as: UTF8.self)) }
-  }
-
-  /// The path of a tree's entry file: `agents.py`, else `main.py`, else the first `.py`.
-  ///
-  /// What is too large to be source code is passed over.
-  @inline(never)
-  func entryPath(in tree: ObjectID, of repository: Repository) async throws -> String? {
-    let limit = 4 << 20
-    // The names that are likely are looked for by themselves, since a list of all costs as much as there are.
-    for name in EntryFile.names {
-      let isThere = try await repository.isFile(name, in: tree, upTo: limit)
-      if isThere { return name }
-    }
-    let files = try await repository.entries(of: tree).filter { $0.kind == .file && ($0.size ?? 0) <= limit }
-    return EntryFile.choose(from: files.map(\.path).filter { (try? RepositoryPath($0)) != nil })
   }
 
   private func save(

@@ -163,7 +163,7 @@ extension TestRunner {
     let tree = diff == nil ? try await repository.tree(of: name) : name
     let files = try await repository.checkout(of: tree, limit: 48 << 20)
     let checkout = Checkout(
-      tree: tree, entry: try await projects.entryFile(in: tree, of: repository)?.path,
+      tree: tree, entry: try await repository.entryPath(in: tree),
       files: files.map { SandboxPolicy.File(path: $0.path, mode: $0.mode, content: $0.content) })
     checkouts[name] = checkout
     return checkout
