@@ -193,6 +193,10 @@ class Daemon:
         return pathlib.Path(project["repository_path"])
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures the machine or loads all of it, and runs beside no other test")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Adds what the daemons of a failed test wrote on standard error to its report."""

@@ -17,6 +17,8 @@ from conftest import make_project, make_session, wait_until
 from model_double import Responses
 from model_wires import WIRES
 
+pytestmark = pytest.mark.alone
+
 LIMIT = 0.1
 TRIES = 3
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -15,12 +15,15 @@ import threading
 import time
 
 import httpx
+import pytest
 
 from conftest import git, wait_until
 from model_double import (
     GOOD, NONSENSE, STALE, Model, Responses, answer, cut_after, events_of, message, refuse, submission, submit,
     verdict, words)
 from test_crash import ORDER, agree
+
+pytestmark = pytest.mark.alone
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "20"))
 SEED = int(os.environ.get("CHAOS_SEED", random.SystemRandom().randrange(1 << 32)))

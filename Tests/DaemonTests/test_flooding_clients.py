@@ -10,6 +10,8 @@ from conftest import Daemon
 from raw_http import Connection, MalformedAnswer, ask, request
 from raw_websocket import PING, TEXT, RawWebSocket, frame
 
+pytestmark = pytest.mark.alone
+
 POLLING = "/socket.io/?EIO=4&transport=polling"
 SOCKET = "/socket.io/?EIO=4&transport=websocket"
 # More than the buffers of the system and of the daemon hold together.

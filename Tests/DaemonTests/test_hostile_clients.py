@@ -11,6 +11,8 @@ import pytest
 
 from conftest import EXECUTABLE, ROOT
 
+pytestmark = pytest.mark.alone
+
 OPTIONS = {
     "connections": 200, "seconds": 9, "warm-up": 2, "idle": 2, "head-seconds": 1,
     # A machine that does other things too has pauses of its own, which the full run is not asked to bear.

@@ -217,6 +217,7 @@ def check_labels(client, project):
     return states
 
 
+@pytest.mark.alone
 def test_a_hundred_pending_diffs_are_labelled_within_a_second(daemon, client, numbers):
     write(numbers, "doomed.py", "d = 1\n"), write(numbers, "moved.py", text(NUMBERS).replace("n", "m"))
     make_hundred(client, numbers, random.Random(5))

@@ -19,6 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "SandboxTes
 
 import table
 
+pytestmark = pytest.mark.alone
+
 AT_ONCE = 8
 SOMEBODY = 1000
 PYTHON = "/usr/bin/python3"

@@ -14,6 +14,8 @@ import pytest
 from conftest import Daemon, events_until, make_project, subscribed, wait_until
 from test_test_cases import make_test, run, run_code
 
+pytestmark = pytest.mark.alone
+
 # LEAK_RUNS=1000 makes the run long: so many in a row, and a fifth of them at once.
 RUNS = int(os.environ.get("LEAK_RUNS", "60"))
 RUNS_AT_ONCE = max(40, RUNS // 5)

@@ -7,9 +7,13 @@ import signal
 import socket
 
 
+import pytest
+
 from conftest import make_project, wait_until
 from terminal_client import start, viewing
 from test_sandbox_leaks import descendants, picture
+
+pytestmark = pytest.mark.alone
 
 # TERMINALS=200 makes the run as long as it is meant to be once.
 TERMINALS = int(os.environ.get("TERMINALS", "12"))
