@@ -18,12 +18,6 @@ package struct Settings: Sendable {
   package let databaseURL: String
   /// The database of `reset-db --test-db`.
   package let testDatabaseURL: String
-  /// The model providers that have a key or an address of their own; with none of them the embedded one serves.
-  package let providers: [ProviderName: ProviderEndpoint]
-  /// Whether no model provider is set, so that the embedded one serves.
-  package var usesEmbeddedModel: Bool { providers.isEmpty }
-  /// What is to be said of a model that is used but whose provider is not set, in one line.
-  package let missingProvider: String?
   /// Origins that browsers may come from.
   package let corsOrigins: [String]
   /// Names by which the server may be called.
@@ -46,24 +40,10 @@ package struct Settings: Sendable {
   package let flyAppName: String
   /// What is logged.
   package let logLevel: Logger.Level
-  /// The models of the agents.
-  package let agentModels: AgentModels
-  /// How long a model provider may say nothing.
-  package let modelReadTimeout: Duration
-  /// How long one answer of a model may take, with all its tries.
-  package let modelDeadline: Duration
-  /// The folder to record exchanges with models in.
-  package let modelRecord: String?
-  /// The folder to replay them from.
-  package let modelReplay: String?
-  /// Whether a replay keeps the pauses that were recorded.
-  package let replayKeepsTime: Bool
-  /// Whether models without a price may be called although a budget limits the cost.
-  package let allowsUnpricedModels: Bool
+  /// The models, their providers, and how these are asked.
+  package let models: ModelSettings
   /// The keys of the providers, which must turn up nowhere.
   package let secrets: [Secret]
-  /// The pause of the embedded provider between events.
-  package let embeddedModelDelay: Duration
   /// The Python interpreter.
   package let python: String
   /// What test runs may use.
@@ -96,7 +76,6 @@ package struct Settings: Sendable {
     let source = SettingSource(environment: environment, dotEnv: dotEnv)
     databaseURL = try source.databaseURL(.databaseURL)
     testDatabaseURL = try source.databaseURL(.testDatabaseURL)
-    providers = try source.providers()
     corsOrigins = source.list(.corsOrigins)
     allowedHosts = source.list(.allowedHosts)
     host = try source.required(.host)
@@ -109,22 +88,8 @@ package struct Settings: Sendable {
     flyRegion = source.text(.flyRegion)
     flyAppName = source.text(.flyAppName)
     logLevel = try source.logLevel()
-    let tokens = try source.integer(.contextTokens, 0...100_000_000)
-    agentModels = AgentModels(
-      thinking: try source.required(.thinkingModel), small: try source.required(.smallModel),
-      contextTokens: tokens == 0 ? nil : tokens)
-    missingProvider = try source.missingProvider(of: providers)
-    modelReadTimeout = try source.seconds(.modelReadTimeout, 0.1...3600)
-    modelDeadline = try source.seconds(.modelDeadline, 0.1...86_400)
-    modelRecord = source.optional(.modelRecord)
-    modelReplay = source.optional(.modelReplay)
-    guard modelRecord == nil || modelReplay == nil else {
-      throw Fault(description: "MODEL_RECORD and MODEL_REPLAY exclude each other: set one of them")
-    }
-    replayKeepsTime = try source.flag(.modelReplayTiming)
-    allowsUnpricedModels = try source.flag(.allowUnpricedModels)
+    models = try ModelSettings(source)
     secrets = [Setting.openAIKey, .anthropicKey, .geminiKey, .gitHubToken].compactMap(source.optional).map(Secret.init)
-    embeddedModelDelay = .milliseconds(try source.integer(.embeddedModelDelay, 0...60_000))
     python = try source.required(.python)
     testBounds = TestBounds(
       timeout: try source.seconds(.testTimeout, 0.1...3600),

@@ -7,10 +7,10 @@ import Platform
 extension Subsystems {
   /// What carries requests to the providers: the network, with or without a tape, or the tape alone.
   static func transport(_ settings: Settings, _ network: NetworkTransport) throws -> any ModelTransport {
-    if let folder = settings.modelReplay {
-      return ReplayTransport(folder: folder, keepsTime: settings.replayKeepsTime, redactor: redactor(settings))
+    if let folder = settings.models.replay {
+      return ReplayTransport(folder: folder, keepsTime: settings.models.replayKeepsTime, redactor: redactor(settings))
     }
-    guard let folder = settings.modelRecord else { return network }
+    guard let folder = settings.models.record else { return network }
     return try RecordingTransport(network, folder: folder, redactor: redactor(settings))
   }
 
@@ -23,22 +23,22 @@ extension Subsystems {
   static func providers(
     _ settings: Settings, _ transport: any ModelTransport, embeddedPort: Int
   ) -> ProviderDirectory {
-    var endpoints = settings.providers
+    var endpoints = settings.models.providers
     // A replay asks nobody, so that any address does.
-    if settings.usesEmbeddedModel || settings.modelReplay != nil {
+    if settings.models.usesEmbedded || settings.models.replay != nil {
       for name in ProviderName.allCases where endpoints[name] == nil {
         endpoints[name] = embedded(name, port: embeddedPort)
       }
     }
     var retry = RetryPolicy()
-    retry.deadline = settings.modelDeadline
+    retry.deadline = settings.models.deadline
     return ProviderDirectory(endpoints, transport: transport, retry: retry)
   }
 
   /// The providers behind the gateway; the embedded one in the place of each that is not set.
   static func upstreams(_ settings: Settings, embeddedPort: Int) -> [GatewayUpstream] {
     ProviderName.allCases.map { name in
-      GatewayUpstream(name, at: settings.providers[name] ?? embedded(name, port: embeddedPort))
+      GatewayUpstream(name, at: settings.models.providers[name] ?? embedded(name, port: embeddedPort))
     }
   }
 }

@@ -77,8 +77,7 @@ struct Subsystems: Sendable {
     projects = try ProjectService(
       journal: journal, repositories: repositories, mediaPath: settings.mediaPath,
       logger: Self.logger("projects", settings))
-    sessions = SessionService(projects: projects)
-    tests = TestCaseService(projects: projects)
+    (sessions, tests) = (SessionService(projects: projects), TestCaseService(projects: projects))
     sandbox = try Self.sandbox(settings)
     let installation = PythonInstallation(
       interpreter: try Self.interpreter(settings), environment: ProcessInfo.processInfo.environment)
@@ -90,30 +89,33 @@ struct Subsystems: Sendable {
     terminals = try TerminalService(
       projects: projects, sandbox: sandbox, python: installation, bounds: settings.terminalBounds,
       logger: Self.logger("terminals", settings))
-    idempotency = IdempotencyService(journal: journal)
-    health = HealthMonitor(journal: journal)
+    (idempotency, health) = (IdempotencyService(journal: journal), HealthMonitor(journal: journal))
+    (gatewayTokens, seed) = (GatewayTokenService(journal: journal), Seed(projects: projects))
     keys = try AccessKeys(journal: journal, isRequired: settings.server.requiresKey || !settings.isLoopback)
-    seed = Seed(projects: projects)
     repair = Repair(projects: projects, diffs: diffs, logger: Self.logger("repair", settings))
     let embeddedModel = try Self.embeddedModel(settings)
     self.embeddedModel = embeddedModel
-    ledger = ModelLedger(journal: journal, allowsUnpriced: settings.allowsUnpricedModels)
-    gatewayTokens = GatewayTokenService(journal: journal)
+    ledger = ModelLedger(journal: journal, allowsUnpriced: settings.models.allowsUnpriced)
     // Last: a client that is made must be closed.
-    network = NetworkTransport(headTimeout: settings.modelReadTimeout)
+    network = NetworkTransport(headTimeout: settings.models.readTimeout)
     let transport = MeteredTransport(try Self.transport(settings, network), ledger: ledger)
     providers = Self.providers(settings, transport, embeddedPort: embeddedModel.port)
-    creation = ProjectCreation(
-      projects: projects, transfer: GitTransfer(sandbox: sandbox, bounds: settings.transferBounds),
-      gitHub: GitHubClient(apiURL: settings.gitHubURL, token: settings.gitHubToken, transport: network),
-      logger: Self.logger("projects", settings))
+    creation = Self.creation(settings, projects, sandbox, network)
     gateway = Gateway(
       tokens: gatewayTokens, keys: keys, transport: transport,
       upstreams: Self.upstreams(settings, embeddedPort: embeddedModel.port))
     messages = MessageService(
       projects: projects, diffs: diffs, provider: MeteredProvider(providers, meter: providerMeter),
-      models: settings.agentModels,
-      python: python, logger: Self.logger("messages", settings))
+      models: settings.models.agents, python: python, logger: Self.logger("messages", settings))
+  }
+
+  private static func creation(
+    _ settings: Settings, _ projects: ProjectService, _ sandbox: Sandbox, _ network: NetworkTransport
+  ) -> ProjectCreation {
+    ProjectCreation(
+      projects: projects, transfer: GitTransfer(sandbox: sandbox, bounds: settings.transferBounds),
+      gitHub: GitHubClient(apiURL: settings.gitHubURL, token: settings.gitHubToken, transport: network),
+      logger: logger("projects", settings))
   }
 
   private static func logger(_ label: String, _ settings: Settings) -> Logger {
@@ -127,7 +129,7 @@ struct Subsystems: Sendable {
   static func redactor(_ settings: Settings) -> Redactor { Redactor(keys: settings.secrets) }
 
   private static func embeddedModel(_ settings: Settings) throws -> HTTPServer {
-    let model = ModelServer(delay: settings.embeddedModelDelay)
+    let model = ModelServer(delay: settings.models.embeddedDelay)
     let handler = ServerHandler(router: model.router, logger: logger("model-server", settings))
     return try HTTPServer(configuration: ServerConfiguration(host: "127.0.0.1", port: 0), handler: handler)
   }
@@ -249,8 +251,8 @@ struct Subsystems: Sendable {
     var configuration = APIConfiguration()
     configuration.corsOrigins = settings.corsOrigins
     configuration.models = ModelCatalogue(
-      available: Set(settings.providers.keys),
-      uses: [("thinking", settings.agentModels.thinking), ("small", settings.agentModels.small)])
+      available: Set(settings.models.providers.keys),
+      uses: [("thinking", settings.models.agents.thinking), ("small", settings.models.agents.small)])
     configuration.hosts = settings.allowedHosts
     configuration.storagePath = settings.mediaPath
     // Was checked when the settings were read.
@@ -276,10 +278,10 @@ struct Subsystems: Sendable {
   private func announce(_ port: Int) {
     let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
     StandardOutput.print("listening on http://\(host):\(port)")
-    if settings.usesEmbeddedModel {
+    if settings.models.usesEmbedded {
       logger.notice(
         "no key of a model provider is set: the embedded provider answers, which is rules and not a language model")
     }
-    if let missing = settings.missingProvider { logger.warning("\(missing)") }
+    if let missing = settings.models.missingProvider { logger.warning("\(missing)") }
   }
 }

@@ -20,13 +20,13 @@ import Testing
     let plain = try Settings(environment: [:], dotEnv: nil)
     #expect(plain.port == 8000)
     #expect(plain.host == "127.0.0.1")
-    #expect(plain.usesEmbeddedModel)
+    #expect(plain.models.usesEmbedded)
     let set = try Settings(
       environment: ["PORT": "1", "media_path": "m"], dotEnv: "PORT=2\nLog_Level=debug\nOPENAI_API_KEY=sk-x")
     #expect(set.port == 1)
     #expect(set.mediaPath == "m")
     #expect(set.logLevel == .debug)
-    #expect(!set.usesEmbeddedModel)
+    #expect(!set.models.usesEmbedded)
   }
 
   @Test(arguments: [

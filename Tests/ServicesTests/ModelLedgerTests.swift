@@ -61,6 +61,31 @@ import Testing
     return ModelCallEnd(outcome, usage: usage, model: "gpt-5", status: 200, latency: .milliseconds(5))
   }
 
+  /// Sixty calls of an agent, which use what they will.
+  private static func callAtRandom(
+    _ world: World, _ ledger: ModelLedger, _ counts: Counts, agent: Int
+  ) async throws {
+    var generator = Seeded(state: UInt64(agent + 1))
+    for _ in 0..<60 {
+      let output = Int.random(in: 100...10_000, using: &generator)
+      let id: String
+      do { id = try await ledger.open(call(output: output)) } catch let error as ModelError {
+        #expect(error.code == .budgetExhausted)
+        counts.refused.withLock { $0 += 1 }
+        continue
+      }
+      counts.made.withLock { $0 += 1 }
+      let budget = try await world.budget()
+      counts.most.withLock { $0 = max($0, budget.spentCost + budget.reservedCost) }
+      await Task.yield()
+      switch Int.random(in: 0..<10, using: &generator) {
+      case 0: await ledger.close(id, ModelCallEnd(.failed, status: 500, latency: .zero))
+      case 1: ledger.abandon(id, ModelCallEnd(.unreported, status: 200, latency: .zero))
+      default: await ledger.close(id, end(output: Int.random(in: 1...output, using: &generator)))
+      }
+    }
+  }
+
   @Test func `never lets five agents at once pass one dollar, whatever their calls use`() async throws {
     try await Self.withWorld { world in
       let ledger = world.ledger()
@@ -68,28 +93,7 @@ import Testing
       let counts = Counts()
       try await withThrowingTaskGroup(of: Void.self) { group in
         for agent in 0..<5 {
-          group.addTask {
-            var generator = Seeded(state: UInt64(agent + 1))
-            for _ in 0..<60 {
-              let output = Int.random(in: 100...10_000, using: &generator)
-              let id: String
-              do { id = try await ledger.open(Self.call(output: output)) } catch let error as ModelError {
-                #expect(error.code == .budgetExhausted)
-                counts.refused.withLock { $0 += 1 }
-                continue
-              }
-              counts.made.withLock { $0 += 1 }
-              let budget = try await world.budget()
-              counts.most.withLock { $0 = max($0, budget.spentCost + budget.reservedCost) }
-              await Task.yield()
-              switch Int.random(in: 0..<10, using: &generator) {
-              case 0: await ledger.close(id, ModelCallEnd(.failed, status: 500, latency: .zero))
-              case 1: ledger.abandon(id, ModelCallEnd(.unreported, status: 200, latency: .zero))
-              default:
-                await ledger.close(id, Self.end(output: Int.random(in: 1...output, using: &generator)))
-              }
-            }
-          }
+          group.addTask { try await Self.callAtRandom(world, ledger, counts, agent: agent) }
         }
         try await group.waitForAll()
       }

@@ -30,12 +30,13 @@ extension DiffService {
     }
   }
 
-  /// Labels a diff that has just got its row, in case the head moved while it was made.
-  func settle(_ made: Made) async throws {
+  /// A diff that has just got its row, labelled anew in case the head moved while it was made.
+  func settle(_ made: Made) async throws -> DiffRecord {
     let project = made.diff.projectId
-    guard try await projects.project(project).currentCommit != made.head?.hex else { return }
+    guard try await projects.project(project).currentCommit != made.head?.hex else { return made.diff }
     labels.forget(project)
     _ = try await bringLabels(of: project)
+    return try await stored(made.diff.id)
   }
 
   /// So many are looked at before other readers of the repository have their turn.

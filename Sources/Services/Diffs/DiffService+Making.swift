@@ -62,8 +62,7 @@ extension DiffService {
       await drop(diff)
       throw error
     }
-    try await settle(made)
-    return try await stored(diff.id)
+    return try await settle(made)
   }
 
   /// Lets go of the proposal of a diff that got no row.
