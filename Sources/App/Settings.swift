@@ -1,7 +1,5 @@
-package import Agents
 import Foundation
 package import Logging
-package import ModelProviders
 package import Platform
 package import Sandbox
 package import Services
