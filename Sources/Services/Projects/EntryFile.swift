@@ -31,7 +31,8 @@ extension Repository {
 
   /// A tree's entry file with its text.
   func entryFile(in tree: ObjectID) throws(GitError) -> (path: String, text: String)? {
-    guard let path = try entryPath(in: tree), let file = try file(try RepositoryPath(path), in: tree) else { return nil }
+    guard let path = try entryPath(in: tree) else { return nil }
+    guard let file = try file(try RepositoryPath(path), in: tree) else { return nil }
     return (path, String(decoding: file.content, as: UTF8.self))
   }
 
