@@ -32,7 +32,9 @@ class Exchange:
         self.handler.end_headers()
 
     def send(self, data):
-        self.handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        # An empty chunk would be the last one, and what follows it the beginning of the next answer.
+        if data:
+            self.handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     def events_of(self, items, **ending):
         """The events of a whole stream in the provider's words."""

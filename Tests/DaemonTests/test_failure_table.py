@@ -127,7 +127,9 @@ class Table(Model):
             if not re.search(sentence, seen) or result["content"] != seen or result["diff_id"] or "\n" in seen:
                 wrong.append((name, seen))
             if self.counts[name] != times:
-                wrong.append((name, f"asked {self.counts[name]} times, not {times}"))
+                retries = daemon.rows("SELECT data FROM events WHERE event = 'message.retrying' AND data LIKE ?",
+                                      f'%"m{index}"%')
+                wrong.append((name, f"asked {self.counts[name]} times, not {times}", retries))
         return wrong + self.faults
 
 
