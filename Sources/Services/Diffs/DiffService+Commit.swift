@@ -84,8 +84,7 @@ extension DiffService {
     diff.mergeStatus = .applied
     diff.committedSha = commit.hex
     diff.updatedAt = Timestamp.now.text
-    let project = try await projects.refresh(diff.projectId)
-    try await journal.append { [diff] db, events in
+    try await projects.refresh(diff.projectId) { [diff] project, db, events in
       try db.update(diff)
       events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
       events.append(

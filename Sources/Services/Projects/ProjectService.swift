@@ -1,5 +1,6 @@
 package import EventLog
 import Foundation
+import GRDB
 import Git
 import JSON
 package import Logging
@@ -178,14 +179,14 @@ package final class ProjectService: Sendable {
   package func rename(_ id: String, to name: String) async throws -> ProjectRecord {
     var record = try await project(id)
     record.name = name
-    return try await save(record, seen: directory.look(at: record), event: "project.updated")
+    return try await save(record, seen: directory.look(at: record), with: Self.update)
   }
 
   /// Notes that a commit of a project is on GitHub.
   func notePush(of id: String, commit: ObjectID) async throws -> ProjectRecord {
     var record = try await project(id)
     record.pushedCommit = commit.hex
-    return try await save(record, seen: directory.look(at: record), event: "project.updated")
+    return try await save(record, seen: directory.look(at: record), with: Self.update)
   }
 
   /// Removes a project with its repository, sessions, messages, diffs, tests and memory.
@@ -231,9 +232,16 @@ package final class ProjectService: Sendable {
   /// Where the memory of a project's agents is.
   package func conversationPath(of record: ProjectRecord) -> String { "\(folder)/\(record.slug)_conversations.db" }
 
-  /// Reads a project's branch, commit and code anew and keeps them.
+  /// What is written together with a project's row.
+  typealias Rider = @Sendable (ProjectRecord, Database, inout [NewEvent]) throws -> Void
+
+  private static let update: Rider = { record, _, events in
+    events.append(NewEvent("project.updated", topics: [Topic.project(record.id)], data: ProjectView.json(record)))
+  }
+
+  /// Reads a project's branch, commit and code anew and keeps them, in one transaction with what tells of them.
   @discardableResult
-  package func refresh(_ id: String) async throws -> ProjectRecord {
+  func refresh(_ id: String, with rider: Rider? = nil) async throws -> ProjectRecord {
     guard let found = directory.find(id) else { throw ServiceError(.notFound, "Project not found") }
     var record = found.record
     let repository = repositories.reader(record.repositoryPath)
@@ -242,28 +250,28 @@ package final class ProjectService: Sendable {
     record.currentBranch = state.branch
     record.currentCommit = state.commit?.hex
     record.currentCode = state.code
-    if record != found.record { return try await save(record, seen: sighting, event: nil) }
-    directory.put(record, seen: sighting)
-    return record
+    if record == found.record, rider == nil {
+      directory.put(record, seen: sighting)
+      return record
+    }
+    return try await save(record, seen: sighting, with: rider)
   }
 
   private func save(
-    _ record: ProjectRecord, seen sighting: ProjectDirectory.Sighting, event: String?
+    _ record: ProjectRecord, seen sighting: ProjectDirectory.Sighting, with rider: Rider?
   ) async throws -> ProjectRecord {
     var record = record
     record.updatedAt = Timestamp.now.text
-    // Without an event it is a copy of what the repository says.
+    // Without anything else it is a copy of what the repository says.
     return try await journal.append(
-      isDurable: event != nil, committed: { [directory] in directory.put($0, seen: sighting) }
+      isDurable: rider != nil, committed: { [directory] in directory.put($0, seen: sighting) }
     ) { [record] db, events in
       guard let known = try db.project(id: record.id) else { throw ServiceError(.notFound, "Project not found") }
       var record = record
       // Another process may have given it away since it was read.
       record.owner = known.owner
       try db.update(record)
-      if let event {
-        events.append(NewEvent(event, topics: [Topic.project(record.id)], data: ProjectView.json(record)))
-      }
+      try rider?(record, db, &events)
       return record
     }
   }
