@@ -28,16 +28,19 @@ struct supervisor {
     int is_first;                           /* process 1 of a PID namespace */
     int has_ended, is_ending;
     int64_t deadline, next_look;            /* milliseconds of the monotonic clock; no deadline is 0 */
+    int64_t begun;                          /* microseconds of it: since when the time runs */
     int64_t pause, seen_cpu;                /* milliseconds between looks; what the last one found */
     struct cplatform_sandbox_result result;
     char folder[4096];                      /* to be removed in the end, or "" */
 };
 
-static int64_t now(void) {
+static int64_t now_in_microseconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000;
+    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
+
+static int64_t now(void) { return now_in_microseconds() / 1000; }
 
 /* Reaps all who have ended, with WNOHANG, or waits for all there are. Returns whether any child is left. */
 static int reap(struct supervisor *supervisor, int flags) {
@@ -179,6 +182,7 @@ static uint32_t listen_to_daemon(struct supervisor *supervisor) {
     ssize_t count = recv(supervisor->box->channel, &milliseconds, sizeof milliseconds, MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
     if (count != (ssize_t)sizeof milliseconds) return CPLATFORM_REASON_ENDED;
+    supervisor->begun = now_in_microseconds();
     supervisor->deadline = now() + milliseconds;
     supervisor->pause = 0;
     supervisor->next_look = now() + MEMORY_TICK;
@@ -222,10 +226,10 @@ static void report(struct supervisor *supervisor) {
     if (result->was_signalled && (result->code == SIGXCPU || result->code == SIGKILL) && policy->cpu_seconds > 0
         && cpu >= (int64_t)policy->cpu_seconds * 800000)
         result->reasons |= CPLATFORM_REASON_CPU;
-    /* Ahead of the word that it is over, behind which nobody would do it if the daemon was killed. The daemon does it,
-     * too, since we may be. */
-    if (*supervisor->folder) cplatform_remove_folder(supervisor->folder);
     (void)!send(supervisor->box->channel, result, sizeof *result, MSG_NOSIGNAL);
+    /* Ahead of our end, behind which nobody would do it if the daemon was killed. The daemon does it, too, since we may
+     * be. */
+    if (*supervisor->folder) cplatform_remove_folder(supervisor->folder);
 }
 
 static int enter_program(void *box) { cplatform_become(box); }
@@ -261,6 +265,7 @@ void cplatform_supervise(struct cplatform_box *box) {
     if (box->policy->wall_milliseconds > 0) supervisor.deadline = now() + box->policy->wall_milliseconds;
     supervisor.program = start_program(box);
     if (supervisor.program < 0) cplatform_fail(box, CPLATFORM_SANDBOX_FORK);
+    supervisor.begun = now_in_microseconds();
     supervisor.next_look = now() + MEMORY_TICK;
     int kept[] = {box->channel, supervisor.children, box->proc, box->work, box->sockets};
     cplatform_keep_only(kept, sizeof kept / sizeof *kept);
@@ -276,6 +281,7 @@ void cplatform_supervise(struct cplatform_box *box) {
         supervisor.result.reasons |= reason;
         break;
     }
+    supervisor.result.wall_microseconds = now_in_microseconds() - supervisor.begun;
     look(&supervisor);
     end_all(&supervisor);
     report(&supervisor);

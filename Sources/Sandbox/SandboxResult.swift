@@ -56,6 +56,7 @@ package struct SandboxResult: Sendable {
     leftProcesses = Int(result.left)
     processorMicroseconds = Int(result.cpu_microseconds)
     peakBytes = Int(result.peak_kibibytes) * 1024
+    wallTime = .microseconds(result.wall_microseconds)
     self.features = features
   }
 }

@@ -167,7 +167,8 @@ package actor SandboxRun {
     result.isOutputCut = isCut
     result.output = bytes[.output] ?? []
     result.errors = bytes[.errors] ?? []
-    result.wallTime = ContinuousClock.now - begun
+    // Only a supervisor that was killed has not said it.
+    if result.isLost { result.wallTime = ContinuousClock.now - begun }
     finished = result
     for waiter in waiters { waiter.resume(returning: result) }
     waiters = []

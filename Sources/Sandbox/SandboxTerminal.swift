@@ -61,7 +61,8 @@ package final class SandboxTerminal: Sendable {
     close(child.terminal)
     _ = unsafe cplatform_sandbox_finish(&child, &how)
     var result = SandboxResult(how, features: SandboxFeatures(rawValue: child.features))
-    result.wallTime = ContinuousClock.now - begun
+    // Only a supervisor that was killed has not said it.
+    if result.isLost { result.wallTime = ContinuousClock.now - begun }
     return result
   }
 }

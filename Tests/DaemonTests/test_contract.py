@@ -286,6 +286,7 @@ def test_a_client_that_does_not_read_cannot_hold_up_the_stop(daemon):
         assert time.monotonic() - began < 10
 
 
+@pytest.mark.alone
 def test_a_second_signal_stops_at_once(daemon):
     with stalled_download(daemon):
         daemon.process.popen.send_signal(signal.SIGTERM)

@@ -14,7 +14,7 @@ SLOW_DISK = """
 #include <unistd.h>
 
 int fdatasync(int file) {
-    usleep(50000);
+    usleep(300000);
     return (int)syscall(SYS_fdatasync, file);
 }
 """
@@ -22,7 +22,7 @@ int fdatasync(int file) {
 
 @pytest.fixture
 def slow_disk(tmp_path):
-    """A library that makes every sync take 50 ms, compiled by the Swift toolchain's clang."""
+    """A library that makes every sync take 300 ms, compiled by the Swift toolchain's clang."""
     source, library = tmp_path / "slow_disk.c", tmp_path / "slow_disk.so"
     source.write_text(SLOW_DISK)
     clang = os.path.join(os.path.dirname(os.path.realpath(shutil.which("swift"))), "clang")

@@ -137,6 +137,7 @@ def test_all_formats_replay_byte_for_byte(make_daemon, tmp_path):
     assert replayed == recorded and all(status == 200 and content for status, _, content in recorded)
 
 
+@pytest.mark.alone
 def test_a_replay_keeps_the_pauses_when_it_is_told_to(make_daemon, tmp_path):
     cassettes = tmp_path / "cassettes"
     agent_run(make_daemon(MODEL_RECORD=cassettes, EMBEDDED_MODEL_DELAY_MS=40))

@@ -247,6 +247,30 @@ def test_a_machine_without_user_namespaces_runs_tests_and_says_what_is_missing(w
 
 # What a daemon leaves that is killed
 
+def test_a_daemon_that_is_killed_as_a_test_ends_leaves_no_folder(tmp_path):
+    """Stopped, it sees no end and removes nothing: as if it was killed between the two."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    for path in (place, tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o755)
+    daemon = Daemon(tmp_path / "daemon", PYTHON=PYTHON, TMPDIR=place, SANDBOX_WITHOUT=WITHOUT_NAMESPACES)
+    try:
+        client = daemon.start().client()
+        project = make_project(client)
+        assert run_code(client, project, "pass")["status"] == "passed"
+        wait_until(lambda: list(place.iterdir()) == [], "the first work folder is still there")
+        test = make_test(client, project, "import time\ntime.sleep(1)")
+        sent = subprocess.Popen([sys.executable, "-c", "import sys, urllib.request as u; u.urlopen(sys.argv[1], b'{}')",
+                                 f"{daemon.url}/tests/{test['id']}/run"], stderr=subprocess.DEVNULL)
+        wait_until(lambda: list(place.iterdir()) and helper(daemon), "the test does not begin")
+        os.kill(daemon.pid, signal.SIGSTOP)
+        wait_until(lambda: list(place.iterdir()) == [], "its work folder is still there", seconds=10)
+        daemon.kill()
+        sent.wait()
+    finally:
+        daemon.close()
+
+
 @pytest.mark.parametrize("without", [WITHOUT_NAMESPACES, "user-namespace"])
 def test_a_daemon_that_is_killed_leaves_no_folder_and_no_group(tmp_path, without):
     place = tmp_path / "tmp"

@@ -6,7 +6,6 @@ import pathlib
 import signal
 import socket
 
-
 import pytest
 
 from conftest import make_project, wait_until

@@ -259,6 +259,7 @@ def test_a_flood_waits_for_a_reader_that_waits(daemon, client, project):
         assert not viewer.gaps
 
 
+@pytest.mark.alone
 def test_yes_takes_constant_memory_and_is_interrupted_at_once(daemon, client, project):
     with running(daemon, client, project, paints=False, mode="binary", control="take") as viewer:
         viewer.until(lambda: viewer.bytes.endswith(b"$ "), "a prompt")

@@ -3,6 +3,7 @@ import Git
 import JSON
 import Platform
 package import Store
+import Synchronization
 
 extension DiffService {
   /// Makes an approved diff the newest commit of its branch.
@@ -41,14 +42,18 @@ extension DiffService {
       }
       diff.committingSha = commit.hex
       try await journal.append(isDurable: false) { [diff] db, _ in
-        guard try db.diff(id: id)?.status == status else {
+        guard var row = try db.diff(id: id), row.status == status else {
           throw ServiceError(.wrongState, "Diff was reviewed by somebody else in the same moment")
         }
-        try db.update(diff)
+        (row.status, row.commitMessage, row.committingSha) = (diff.status, diff.commitMessage, commit.hex)
+        try db.update(row)
       }
       do { try await move(diff, from: base, to: commit, in: repository) } catch {
-        (diff.committingSha, diff.status) = (nil, status)
-        try await journal.append { [diff] db, _ in try db.update(diff) }
+        try await journal.append { db, _ in
+          guard var row = try db.diff(id: id) else { return }
+          (row.committingSha, row.status) = (nil, status)
+          try db.update(row)
+        }
         guard (error as? GitError)?.code == .moved else { throw error }
         // While it was being committed nobody labelled it.
         labels.forget(diff.projectId)
@@ -79,27 +84,27 @@ extension DiffService {
   /// The row names the commit as begun until all of it is done, so that a crash in between is made good.
   func finish(_ diff: DiffRecord, commit: ObjectID, in repository: Repository) async throws -> DiffRecord {
     let entry = try await repository.follow(commit, from: ObjectID(diff.baseCommit))
-    var diff = diff
-    diff.status = .committed
-    diff.mergeStatus = .applied
-    diff.committedSha = commit.hex
-    diff.updatedAt = Timestamp.now.text
-    try await projects.refresh(diff.projectId) { [diff] project, db, events in
-      try db.update(diff)
-      events.append(NewEvent("diff.updated", topics: diff.topics, data: DiffView.updated(diff)))
+    let committed = Mutex(diff)
+    try await projects.refresh(diff.projectId) { project, db, events in
+      guard var row = try db.diff(id: diff.id) else { throw ServiceError(.notFound, "Diff not found") }
+      (row.status, row.mergeStatus, row.committedSha) = (.committed, .applied, commit.hex)
+      row.updatedAt = Timestamp.now.text
+      try db.update(row)
+      events.append(NewEvent("diff.updated", topics: row.topics, data: DiffView.updated(row)))
       events.append(
         NewEvent(
-          "code_changed", topics: diff.topics,
+          "code_changed", topics: row.topics,
           data: [
-            "project_id": .string(diff.projectId), "new_code": JSONValue(project.currentCode),
-            "committed_sha": .string(commit.hex), "diff_id": .string(diff.id), "trace_id": JSONValue(diff.traceId),
+            "project_id": .string(row.projectId), "new_code": JSONValue(project.currentCode),
+            "committed_sha": .string(commit.hex), "diff_id": .string(row.id), "trace_id": JSONValue(row.traceId),
           ]))
       events.append(
         NewEvent(
-          "code_update", topics: diff.topics,
+          "code_update", topics: row.topics,
           data: ["content": JSONValue(project.currentCode), "filename": JSONValue(entry)]))
+      committed.withLock { [row] in $0 = row }
     }
-    return try await endCommit(diff, in: repository)
+    return try await endCommit(committed.withLock { $0 }, in: repository)
   }
 
   /// Does what follows a commit that is written down: clears the evaluator's memory, which was about code that is

@@ -108,25 +108,44 @@ final class ProjectDirectory: Sendable {
     }
   }
 
-  /// Puts a project in, as it was read after its references looked like that.
-  func put(_ record: ProjectRecord, seen sighting: Sighting) {
+  /// Puts a project in, as it was read after its references looked like that; without a sighting only its row was read,
+  /// and what is known of its references stays.
+  func put(_ record: ProjectRecord, seen sighting: Sighting?) {
     var entry = Entry(
-      record: record, json: ProjectView.json(record).encodedBytes, seen: sighting.version,
-      fingerprint: sighting.fingerprint,
+      record: record, json: ProjectView.json(record).encodedBytes, seen: sighting?.version ?? 0,
+      fingerprint: sighting?.fingerprint,
       paths: .init(repository: record.repositoryPath, branch: record.currentBranch))
     state.withLock { state in
-      entry.version = state.entries[record.id]?.version ?? sighting.version
-      if state.entries[record.id]?.record.currentCommit != record.currentCommit { wake.yield() }
+      let known = state.entries[record.id]
+      entry.version = known?.version ?? entry.seen
+      if sighting == nil, let known { (entry.seen, entry.fingerprint) = (known.seen, known.fingerprint) }
+      if known?.record.currentCommit != record.currentCommit { wake.yield() }
       if state.entries.updateValue(entry, forKey: record.id) == nil {
         let place = state.order.lastIndex { state.entries[$0].map { $0.record.createdAt <= record.createdAt } ?? true }
         state.order.insert(record.id, at: place.map { $0 + 1 } ?? 0)
       }
-      if entry.fingerprint == nil, entry.version == entry.seen {
-        state.suspects.remove(record.id)
-      } else {
-        state.suspects.insert(record.id)
-      }
       state.list = nil
+      Self.suspect(entry, in: &state)
+    }
+  }
+
+  /// Notes that a project, whose references looked like that, is still as it was read before.
+  func confirm(_ record: ProjectRecord, seen sighting: Sighting) {
+    state.withLock { state in
+      guard var entry = state.entries[record.id], entry.record.currentCommit == record.currentCommit,
+        entry.record.currentBranch == record.currentBranch
+      else { return }
+      (entry.seen, entry.fingerprint) = (sighting.version, sighting.fingerprint)
+      state.entries[record.id] = entry
+      Self.suspect(entry, in: &state)
+    }
+  }
+
+  private static func suspect(_ entry: Entry, in state: inout State) {
+    if entry.fingerprint == nil, entry.version == entry.seen {
+      state.suspects.remove(entry.record.id)
+    } else {
+      state.suspects.insert(entry.record.id)
     }
   }
 

@@ -177,16 +177,13 @@ package final class ProjectService: Sendable {
 
   /// Gives a project another name; the slug and the folder stay, since clones point there.
   package func rename(_ id: String, to name: String) async throws -> ProjectRecord {
-    var record = try await project(id)
-    record.name = name
-    return try await save(record, seen: directory.look(at: record), with: Self.update)
+    _ = try await project(id)
+    return try await change(id, with: Self.update) { $0.name = name }
   }
 
   /// Notes that a commit of a project is on GitHub.
   func notePush(of id: String, commit: ObjectID) async throws -> ProjectRecord {
-    var record = try await project(id)
-    record.pushedCommit = commit.hex
-    return try await save(record, seen: directory.look(at: record), with: Self.update)
+    try await change(id, with: Self.update) { $0.pushedCommit = commit.hex }
   }
 
   /// Removes a project with its repository, sessions, messages, diffs, tests and memory.
@@ -251,28 +248,32 @@ package final class ProjectService: Sendable {
     record.currentCommit = state.commit?.hex
     record.currentCode = state.code
     if record == found.record, rider == nil {
-      directory.put(record, seen: sighting)
+      directory.confirm(record, seen: sighting)
       return record
     }
-    return try await save(record, seen: sighting, with: rider)
+    return try await change(id, seen: sighting, with: rider) {
+      $0.currentBranch = state.branch
+      $0.currentCommit = state.commit?.hex
+      $0.currentCode = state.code
+    }
   }
 
-  private func save(
-    _ record: ProjectRecord, seen sighting: ProjectDirectory.Sighting, with rider: Rider?
+  /// Changes some columns of a project's row and leaves the others as they are: somebody may have changed those since
+  /// they were read.
+  private func change(
+    _ id: String, seen sighting: ProjectDirectory.Sighting? = nil, with rider: Rider?,
+    _ columns: @escaping @Sendable (inout ProjectRecord) -> Void
   ) async throws -> ProjectRecord {
-    var record = record
-    record.updatedAt = Timestamp.now.text
     // Without anything else it is a copy of what the repository says.
-    return try await journal.append(
+    try await journal.append(
       isDurable: rider != nil, committed: { [directory] in directory.put($0, seen: sighting) }
-    ) { [record] db, events in
-      guard let known = try db.project(id: record.id) else { throw ServiceError(.notFound, "Project not found") }
-      var record = record
-      // Another process may have given it away since it was read.
-      record.owner = known.owner
-      try db.update(record)
-      try rider?(record, db, &events)
-      return record
+    ) { db, events in
+      guard var row = try db.project(id: id) else { throw ServiceError(.notFound, "Project not found") }
+      columns(&row)
+      row.updatedAt = Timestamp.now.text
+      try db.update(row)
+      try rider?(row, db, &events)
+      return row
     }
   }
 }
