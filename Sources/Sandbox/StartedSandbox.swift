@@ -181,7 +181,8 @@ struct StartedSandbox: Sendable {
         }
   }
 
-  private static let users = Mutex<uid_t>(0)
+  // Two daemons on one machine must not end each other's programs by the number of their user.
+  private static let users = Mutex(uid_t.random(in: 0..<50_000))
 
   private static func environment(_ policy: SandboxPolicy) -> [String] {
     let home = policy.workFolder ?? SandboxPolicy.workFolder

@@ -259,16 +259,15 @@ def test_a_daemon_that_is_killed_as_a_test_ends_leaves_no_folder(tmp_path):
         project = make_project(client)
         assert run_code(client, project, "pass")["status"] == "passed"
         wait_until(lambda: list(place.iterdir()) == [], "the first work folder is still there")
-        test = make_test(client, project, "import time\ntime.sleep(1)")
+        test = make_test(client, project, "import time\nopen('begun', 'w').close()\ntime.sleep(1)")
         sent = subprocess.Popen([sys.executable, "-c", "import sys, urllib.request as u; u.urlopen(sys.argv[1], b'{}')",
                                  f"{daemon.url}/tests/{test['id']}/run"], stderr=subprocess.DEVNULL)
-        wait_until(lambda: list(place.iterdir()) and helper(daemon), "the test does not begin")
+        wait_until(lambda: list(place.glob("*/begun")), "the test does not begin")
         os.kill(daemon.pid, signal.SIGSTOP)
         wait_until(lambda: list(place.iterdir()) == [], "its work folder is still there", seconds=10)
+    finally:
         daemon.kill()
         sent.wait()
-    finally:
-        daemon.close()
 
 
 @pytest.mark.parametrize("without", [WITHOUT_NAMESPACES, "user-namespace"])
