@@ -42,6 +42,12 @@ static int64_t now_in_microseconds(void) {
 
 static int64_t now(void) { return now_in_microseconds() / 1000; }
 
+/* From now on the time runs, to an end that does not come early; 0 is without end. */
+static void begin_time(struct supervisor *supervisor, uint32_t milliseconds) {
+    supervisor->begun = now_in_microseconds();
+    supervisor->deadline = milliseconds > 0 ? (supervisor->begun + 999) / 1000 + milliseconds : 0;
+}
+
 /* Reaps all who have ended, with WNOHANG, or waits for all there are. Returns whether any child is left. */
 static int reap(struct supervisor *supervisor, int flags) {
     int status;
@@ -182,8 +188,7 @@ static uint32_t listen_to_daemon(struct supervisor *supervisor) {
     ssize_t count = recv(supervisor->box->channel, &milliseconds, sizeof milliseconds, MSG_DONTWAIT);
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
     if (count != (ssize_t)sizeof milliseconds) return CPLATFORM_REASON_ENDED;
-    supervisor->begun = now_in_microseconds();
-    supervisor->deadline = now() + milliseconds;
+    begin_time(supervisor, milliseconds);
     supervisor->pause = 0;
     supervisor->next_look = now() + MEMORY_TICK;
     return 0;
@@ -262,10 +267,9 @@ void cplatform_supervise(struct cplatform_box *box) {
     if (supervisor.children < 0) cplatform_fail(box, CPLATFORM_SANDBOX_SUPERVISOR);
     if (!supervisor.is_first && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
         cplatform_fail(box, CPLATFORM_SANDBOX_SUPERVISOR);
-    if (box->policy->wall_milliseconds > 0) supervisor.deadline = now() + box->policy->wall_milliseconds;
     supervisor.program = start_program(box);
     if (supervisor.program < 0) cplatform_fail(box, CPLATFORM_SANDBOX_FORK);
-    supervisor.begun = now_in_microseconds();
+    begin_time(&supervisor, box->policy->wall_milliseconds);
     supervisor.next_look = now() + MEMORY_TICK;
     int kept[] = {box->channel, supervisor.children, box->proc, box->work, box->sockets};
     cplatform_keep_only(kept, sizeof kept / sizeof *kept);

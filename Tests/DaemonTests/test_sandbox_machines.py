@@ -98,9 +98,14 @@ def test_an_interpreter_is_asked_once_by_all_who_come_at_the_start(make_daemon, 
 
 # The helper that knows Python
 
+def interpreters(daemon):
+    """The numbers of all interpreters below a daemon."""
+    return [pid for pid, name, state in descendants(daemon.pid) if name.startswith("python") and state != "Z"]
+
+
 def helper(daemon):
     """The number of the helper's process: the only interpreter below an idle daemon."""
-    found = [pid for pid, name, state in descendants(daemon.pid) if name.startswith("python") and state != "Z"]
+    found = interpreters(daemon)
     assert len(found) <= 1, found
     return found[0] if found else None
 
@@ -284,7 +289,7 @@ def test_a_daemon_that_is_killed_leaves_no_folder_and_no_group(tmp_path, without
         pid = daemon.pid
         sent = subprocess.Popen([sys.executable, "-c", "import sys, urllib.request as u; u.urlopen(sys.argv[1], b'{}')",
                                  f"{daemon.url}/tests/{test['id']}/run"], stderr=subprocess.DEVNULL)
-        wait_until(lambda: helper(daemon), "the test does not begin")
+        wait_until(lambda: interpreters(daemon), "the test does not begin")
         daemon.kill()
         sent.wait()
         wait_until(lambda: list(place.iterdir()) == [], "its work folder is still there", seconds=5)
