@@ -28,24 +28,22 @@ struct supervisor {
     int is_first;                           /* process 1 of a PID namespace */
     int has_ended, is_ending;
     int64_t deadline, next_look;            /* milliseconds of the monotonic clock; no deadline is 0 */
-    int64_t begun;                          /* microseconds of it: since when the time runs */
     int64_t pause, seen_cpu;                /* milliseconds between looks; what the last one found */
     struct cplatform_sandbox_result result;
     char folder[4096];                      /* to be removed in the end, or "" */
 };
 
-static int64_t now_in_microseconds(void) {
+static int64_t now_in_nanoseconds(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
-    return (int64_t)time.tv_sec * 1000000 + time.tv_nsec / 1000;
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-static int64_t now(void) { return now_in_microseconds() / 1000; }
+static int64_t now(void) { return now_in_nanoseconds() / 1000000; }
 
 /* From now on the time runs, to an end that does not come early; 0 is without end. */
 static void begin_time(struct supervisor *supervisor, uint32_t milliseconds) {
-    supervisor->begun = now_in_microseconds();
-    supervisor->deadline = milliseconds > 0 ? (supervisor->begun + 999) / 1000 + milliseconds : 0;
+    supervisor->deadline = milliseconds > 0 ? now() + 1 + milliseconds : 0;
 }
 
 /* Reaps all who have ended, with WNOHANG, or waits for all there are. Returns whether any child is left. */
@@ -285,7 +283,7 @@ void cplatform_supervise(struct cplatform_box *box) {
         supervisor.result.reasons |= reason;
         break;
     }
-    supervisor.result.wall_microseconds = now_in_microseconds() - supervisor.begun;
+    supervisor.result.ended = now_in_nanoseconds();
     look(&supervisor);
     end_all(&supervisor);
     report(&supervisor);

@@ -1,4 +1,5 @@
 import CPlatform
+import Platform
 
 /// How a program in a sandbox ended.
 package struct SandboxResult: Sendable {
@@ -42,7 +43,8 @@ package struct SandboxResult: Sendable {
   /// What held it.
   package var features: SandboxFeatures = []
 
-  init(_ result: cplatform_sandbox_result, features: SandboxFeatures) {
+  /// Takes over what the supervisor says of a program whose time began to run then, nanoseconds of the monotonic clock.
+  init(_ result: cplatform_sandbox_result, features: SandboxFeatures, begun: Int) {
     end = result.was_signalled != 0 ? .signalled(Int(result.code)) : .exited(Int(result.code))
     func has(_ reason: cplatform_sandbox_reason) -> Bool { result.reasons & reason.rawValue != 0 }
     if has(CPLATFORM_REASON_WALL) { limits.append(.wall) }
@@ -56,7 +58,8 @@ package struct SandboxResult: Sendable {
     leftProcesses = Int(result.left)
     processorMicroseconds = Int(result.cpu_microseconds)
     peakBytes = Int(result.peak_kibibytes) * 1024
-    wallTime = .microseconds(result.wall_microseconds)
+    let ended = result.ended > 0 ? Int(result.ended) : MonotonicClock.nanoseconds
+    wallTime = .nanoseconds(max(0, ended - begun))
     self.features = features
   }
 }

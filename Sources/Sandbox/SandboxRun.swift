@@ -23,7 +23,7 @@ package actor SandboxRun {
   nonisolated let folder: String?
   private let observer: @Sendable (Stream, [UInt8]) -> Void
   private let kept: Int
-  private let begun: ContinuousClock.Instant
+  private let begun: Int
   private var input: Int32
   private var unread: ArraySlice<UInt8>
   private var watches: [Watch] = []
@@ -156,7 +156,7 @@ package actor SandboxRun {
     var how = cplatform_sandbox_result()
     isOver.withLock { $0 = true }
     _ = unsafe cplatform_sandbox_finish(&child, &how)
-    var result = SandboxResult(how, features: SandboxFeatures(rawValue: child.features))
+    var result = SandboxResult(how, features: SandboxFeatures(rawValue: child.features), begun: begun)
     if isFlooded {
       result.isKilledByLimit = true
       result.isCancelled = false
@@ -167,8 +167,6 @@ package actor SandboxRun {
     result.isOutputCut = isCut
     result.output = bytes[.output] ?? []
     result.errors = bytes[.errors] ?? []
-    // Only a supervisor that was killed has not said it.
-    if result.isLost { result.wallTime = ContinuousClock.now - begun }
     finished = result
     for waiter in waiters { waiter.resume(returning: result) }
     waiters = []

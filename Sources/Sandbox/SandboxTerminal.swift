@@ -11,7 +11,7 @@ package final class SandboxTerminal: Sendable {
   /// Readable when the program and all that it started have ended (pidfd_open(2)).
   package var processDescriptor: Int32 { child.pidfd }
   private let child: cplatform_sandboxed
-  private let begun = ContinuousClock.now
+  private let begun = MonotonicClock.nanoseconds
 
   /// Starts a program; blocks for some milliseconds.
   ///
@@ -60,9 +60,6 @@ package final class SandboxTerminal: Sendable {
     var how = cplatform_sandbox_result()
     close(child.terminal)
     _ = unsafe cplatform_sandbox_finish(&child, &how)
-    var result = SandboxResult(how, features: SandboxFeatures(rawValue: child.features))
-    // Only a supervisor that was killed has not said it.
-    if result.isLost { result.wallTime = ContinuousClock.now - begun }
-    return result
+    return SandboxResult(how, features: SandboxFeatures(rawValue: child.features), begun: begun)
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Platform
 import Synchronization
 
 /// Programs that were started before there is work for them, and wait for their input.
@@ -37,7 +38,7 @@ final class SpareSandboxes: Sendable {
     }
     guard let spare else { return nil }
     var started = spare.started
-    started.begun = .now
+    started.begun = MonotonicClock.nanoseconds
     guard spare.identities == Self.identities(policy), started.isListening,
       policy.wallTime.map(started.limitTime) ?? true
     else {

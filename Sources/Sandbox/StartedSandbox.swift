@@ -11,8 +11,8 @@ struct StartedSandbox: Sendable {
   /// Its standard output and error, which we read; the second is -1 when it is dropped.
   let output: Int32
   let errors: Int32
-  /// Since when its time runs.
-  var begun = ContinuousClock.now
+  /// Since when its time runs, nanoseconds of the monotonic clock.
+  var begun = MonotonicClock.nanoseconds
   /// The work folder on the host, where there is no private root; whoever finishes the run removes it.
   let folder: String?
 

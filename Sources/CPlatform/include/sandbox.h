@@ -164,7 +164,7 @@ struct cplatform_sandbox_result {
     uint32_t left;                  /* processes that were still there at its end and were killed */
     int64_t cpu_microseconds;       /* of the whole tree */
     int64_t peak_kibibytes;         /* the most that the whole tree held, as far as it was seen */
-    int64_t wall_microseconds;      /* from when its time began to run until it ended; 0 when nobody knows */
+    int64_t ended;                  /* when, in nanoseconds of CLOCK_MONOTONIC; 0 when nobody knows */
 };
 
 /* Starts a program. Returns 0 when it has been executed, or the errno of the step that failed and sets *step. Nothing
