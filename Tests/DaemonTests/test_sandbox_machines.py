@@ -44,6 +44,13 @@ def wrapped():
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def open_to_all(folder):
+    """Opens pytest's own folders, which are closed to the user whom a test is."""
+    for path in (folder, *folder.parents):
+        if path.owner() == "root" and path not in (pathlib.Path("/"), pathlib.Path("/tmp")):
+            path.chmod(0o755)
+
+
 # Interpreters
 
 @pytest.mark.parametrize("without", [None, WITHOUT_NAMESPACES], ids=["with namespaces", "without namespaces"])
@@ -52,9 +59,7 @@ def test_an_interpreter_of_a_virtual_environment_brings_its_packages(make_daemon
     subprocess.run([PYTHON, "-m", "venv", "--without-pip", folder], check=True)
     packages = next(folder.glob("lib/python3*/site-packages"))
     (packages / "brought.py").write_text("WORD = 'from the environment'\n")
-    for path in (tmp_path, *tmp_path.parents):
-        if path.owner() == "root" and path != pathlib.Path("/") and path != pathlib.Path("/tmp"):
-            path.chmod(0o755)  # pytest's own folders are closed to the user whom a test is
+    open_to_all(tmp_path)
     client = make_daemon(PYTHON=folder / "bin" / "python3", SANDBOX_WITHOUT=without).client()
     project = make_project(client)
     put(client, project, "main.py", AGENT)
@@ -152,8 +157,7 @@ def test_a_helper_that_is_broken_is_an_answer_and_loses_nothing(make_daemon, tmp
     # An interpreter that says where it is, as it is asked first, and then is no good.
     broken = tmp_path / "python"
     broken.mkdir()
-    for path in (broken, tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
+    open_to_all(broken)
     program = broken / "python3"
     program.write_text(f"#!{PYTHON} -IS\nimport sys\nif '-S' not in sys.argv:\n"
                        f"    print('{{\"executable\": \"{program}\", \"folders\": [\"{broken}\"]}}')\n"
@@ -252,12 +256,17 @@ def test_a_machine_without_user_namespaces_runs_tests_and_says_what_is_missing(w
 
 # What a daemon leaves that is killed
 
-def test_a_daemon_that_is_killed_as_a_test_ends_leaves_no_folder(tmp_path):
-    """Stopped, it sees no end and removes nothing: as if it was killed between the two."""
+def work_folders(tmp_path):
+    """A place for work folders on the host, which a test's user reaches."""
     place = tmp_path / "tmp"
     place.mkdir()
-    for path in (place, tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
+    open_to_all(place)
+    return place
+
+
+def test_a_daemon_that_is_killed_as_a_test_ends_leaves_no_folder(tmp_path):
+    """Stopped, it sees no end and removes nothing: as if it was killed between the two."""
+    place = work_folders(tmp_path)
     daemon = Daemon(tmp_path / "daemon", PYTHON=PYTHON, TMPDIR=place, SANDBOX_WITHOUT=WITHOUT_NAMESPACES)
     try:
         client = daemon.start().client()
@@ -277,10 +286,7 @@ def test_a_daemon_that_is_killed_as_a_test_ends_leaves_no_folder(tmp_path):
 
 @pytest.mark.parametrize("without", [WITHOUT_NAMESPACES, "user-namespace"])
 def test_a_daemon_that_is_killed_leaves_no_folder_and_no_group(tmp_path, without):
-    place = tmp_path / "tmp"
-    place.mkdir()
-    for path in (place, tmp_path, *tmp_path.parents[:2]):
-        path.chmod(0o755)
+    place = work_folders(tmp_path)
     daemon = Daemon(tmp_path / "daemon", PYTHON=PYTHON, TMPDIR=place, SANDBOX_WITHOUT=without)
     try:
         client = daemon.start().client()
