@@ -58,7 +58,10 @@ package struct Route: Sendable {
   var isOwned = true
   /// Whether its answer holds a secret, which must not be kept.
   var isAnswerSecret = false
-  let handler: @Sendable (Call) async throws -> Response
+  /// What answers it; nil when `immediately` does.
+  var handler: (@Sendable (Call) async throws -> Response)?
+  /// What answers it without waiting, where nothing is asked of the caller or the request.
+  var immediately: (@Sendable () throws -> Response)?
 }
 
 /// A request that was checked against its route.
@@ -83,19 +86,21 @@ extension Route {
     method == .post && !isAnswerSecret && answers.contains { $0.status == .created || $0.status == .accepted }
   }
 
-  /// The handler for the router: checks the caller, reads and checks the request, then answers it; a body may have so
-  /// many bytes.
-  func serverHandler(bodyLimit: Int, idempotency: IdempotencyService, gate: RouteGate) -> Handler {
+  /// Puts it on a router, by each of its patterns. Its handler checks the caller, reads and checks the request, then
+  /// answers it; a body may have so many bytes.
+  func register(on router: inout Router, bodyLimit: Int, idempotency: IdempotencyService, gate: RouteGate) {
+    let patterns = (isAtRoot ? [path] : []) + ["/api/v1" + path] + (alias.map { [$0] } ?? [])
     let access = access
-    // Asked for every few seconds by every load balancer, and says nothing to the log.
-    if access.isOpen, body == nil, parameters.isEmpty {
-      return { request in try await respond(Call(request: request, body: .null, query: JSONObject()), idempotency) }
+    if let immediately, access.isOpen {
+      for pattern in patterns { router.add(method, pattern, countedAs: path, immediately: { _ in try immediately() }) }
+      return
     }
-    return { request in
+    let handler: Handler = { request in
       try await RequestContext.$id.withValue(request.id) {
         try await answer(request, access, bodyLimit: bodyLimit, idempotency, gate)
       }
     }
+    for pattern in patterns { router.add(method, pattern, countedAs: path, handler) }
   }
 
   private func answer(
@@ -121,10 +126,15 @@ extension Route {
   private func respond(_ call: Call, _ idempotency: IdempotencyService) async throws -> Response {
     do {
       guard takesIdempotencyKey, let key = call.request.head.fields["idempotency-key"] else {
-        return try await handler(call)
+        return try await handle(call)
       }
       return try await answerOnce(call, key: key, idempotency)
     } catch let error { throw ProblemTable.problem(for: error) }
+  }
+
+  private func handle(_ call: Call) async throws -> Response {
+    if let handler { return try await handler(call) }
+    return try immediately?() ?? Response(.notImplemented)
   }
 
   private func answerOnce(_ call: Call, key: String, _ idempotency: IdempotencyService) async throws -> Response {
@@ -139,7 +149,7 @@ extension Route {
       key, operation: "\(owner)\(method) \(call.request.head.path)",
       bodyHash: digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     ) {
-      let response = try await handler(call)
+      let response = try await handle(call)
       guard case .bytes(let body) = response.body else {
         return .init(status: response.status.code, fields: response.fields.fields.map { ($0.name, $0.value) }, body: [])
       }

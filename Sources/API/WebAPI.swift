@@ -127,15 +127,12 @@ package struct WebAPI: Sendable {
   package func handler(logger: Logger, observer: (@Sendable (Exchange) -> Void)? = nil) -> ServerHandler {
     var router = Router()
     for route in routes {
-      let handler = route.serverHandler(bodyLimit: configuration.bodyLimit, idempotency: idempotency, gate: gate)
-      if route.isAtRoot { router.add(route.method, route.path, handler) }
-      router.add(route.method, "/api/v1" + route.path, countedAs: route.path, handler)
-      if let alias = route.alias { router.add(route.method, alias, countedAs: route.path, handler) }
+      route.register(on: &router, bodyLimit: configuration.bodyLimit, idempotency: idempotency, gate: gate)
     }
     let document = Response.fixed(document, contentType: "application/json")
-    for path in ["/openapi.json", "/api/v1/openapi.json"] { router.add(.get, path) { _ in document } }
+    for path in ["/openapi.json", "/api/v1/openapi.json"] { router.add(.get, path, immediately: { _ in document }) }
     let page = Response.fixed(DocumentationPage.bytes, contentType: "text/html; charset=utf-8")
-    for path in ["/docs", "/redoc"] { router.add(.get, path) { _ in page } }
+    for path in ["/docs", "/redoc"] { router.add(.get, path, immediately: { _ in page }) }
     SocketIORoutes.register(on: &router, socketIO)
     gateway.register(on: &router)
     if configuration.servesEcho { EchoRoutes.register(on: &router, journal, configuration) }
@@ -144,10 +141,14 @@ package struct WebAPI: Sendable {
     let authenticator = authenticator
     let addresses = RateLimiter(perMinute: configuration.requestsPerMinute)
     let keys = RateLimiter(perMinute: configuration.keyRequestsPerMinute)
-    let guardian: @Sendable (inout Request) async throws -> Void = { request in
+    let guardian = Guardian { request in
       // Who watches over the daemon must always get an answer.
       if request.head.path != "/health" { try addresses.admit(request.address) }
-      request.caller = try await authenticator.caller(of: request)
+      guard let caller = try authenticator.callerWithoutKey(of: request) else { return false }
+      request.caller = caller
+      return true
+    } lookUp: { request in
+      request.caller = try await authenticator.callerWithKey(of: request)
       if let id = request.caller.keyID { try keys.admit(id, calledBy: "this key") }
     }
     return ServerHandler(

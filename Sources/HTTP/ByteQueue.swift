@@ -24,6 +24,17 @@ package struct ByteQueue: Sendable {
     storage[start + offsets.lowerBound..<start + offsets.upperBound]
   }
 
+  /// Whether these bytes are at the front.
+  func starts(with bytes: [UInt8]) -> Bool {
+    guard count >= bytes.count else { return false }
+    return unsafe storage.withUnsafeBytes { storage in
+      unsafe bytes.withUnsafeBytes { bytes in
+        guard let front = storage.baseAddress, let wanted = bytes.baseAddress else { return bytes.isEmpty }
+        return unsafe memcmp(front + start, wanted, bytes.count) == 0
+      }
+    }
+  }
+
   /// Lends the bytes at these offsets from the front.
   func withBytes<Result, Failure: Error>(
     _ offsets: Range<Int>, _ body: (Span<UInt8>) throws(Failure) -> Result

@@ -34,19 +34,19 @@ package struct RequestDecoder: Sendable {
   }
 
   /// Whether the last byte seen was the last of a request, so that closing loses nothing.
-  package var isIdle: Bool {
-    guard case .head = state else { return false }
-    return !parser.hasBegun
-  }
+  package private(set) var isIdle = true
 
   /// The next event in the queue, or nil when more bytes are needed.
   ///
   /// - Throws: `HTTPParseError`, and the same again on every later call: nothing after an error can be trusted.
   package mutating func next(_ queue: inout ByteQueue) throws(HTTPParseError) -> Event? {
     do {
-      return try step(&queue)
+      let event = try step(&queue)
+      isIdle = if case .head = state { !parser.hasBegun } else { false }
+      return event
     } catch {
       state = .failed(error)
+      isIdle = false
       throw error
     }
   }

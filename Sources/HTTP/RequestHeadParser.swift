@@ -14,11 +14,18 @@ struct RequestHeadParser: Sendable {
   private var head: RequestHead?
   /// What an absolute-form target names, which goes before `Host`.
   private var authority: String?
+  /// The head before this one and its bytes, if they were few: most clients send the same ones again and again.
+  private var previous: (bytes: [UInt8], head: RequestHead)?
+  private static let rememberedBytes = 1024
 
   init(limits: HTTPLimits) { self.limits = limits }
 
   /// The head when its last line has come, otherwise nil; the head's bytes are consumed then.
   mutating func parse(_ queue: inout ByteQueue) throws(HTTPParseError) -> RequestHead? {
+    if !hasBegun, let previous, queue.starts(with: previous.bytes) {
+      queue.consume(previous.bytes.count)
+      return previous.head
+    }
     while let end = queue.firstOffset(of: UInt8(ascii: "\n"), from: scanned) {
       scanned = end + 1
       let start = lineStart
@@ -29,9 +36,12 @@ struct RequestHeadParser: Sendable {
       }
       let isLast = try queue.withBytes(start..<end - 1) { line throws(HTTPParseError) in try take(line, at: start) }
       if isLast {
+        let head = try finish()
+        let bytes = lineStart <= Self.rememberedBytes ? Array(queue[0..<lineStart]) : nil
         queue.consume(lineStart)
-        defer { self = RequestHeadParser(limits: limits) }
-        return try finish()
+        self = RequestHeadParser(limits: limits)
+        previous = bytes.map { ($0, head) }
+        return head
       }
     }
     scanned = queue.count

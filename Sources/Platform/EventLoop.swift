@@ -123,7 +123,18 @@ package final class EventLoop: SerialExecutor, Sendable {
   /// Returns the count of bytes, 0 at the end, or a negative `errno`; `body` gets the bytes when there are any.
   package func read(_ descriptor: Int32, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
     let scratch = unsafe local.scratch
-    let count = unsafe Glibc.read(descriptor, scratch.baseAddress, scratch.count)
+    return unsafe lend(Glibc.read(descriptor, scratch.baseAddress, scratch.count), of: scratch, body)
+  }
+
+  /// Reads once from a socket (recv(2)), which takes a shorter way through the kernel; otherwise like `read`.
+  package func receive(_ socket: Int32, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
+    let scratch = unsafe local.scratch
+    return unsafe lend(recv(socket, scratch.baseAddress, scratch.count, 0), of: scratch, body)
+  }
+
+  private func lend(
+    _ count: Int, of scratch: UnsafeMutableRawBufferPointer, _ body: (UnsafeRawBufferPointer) -> Void
+  ) -> Int {
     guard count > 0 else { return count < 0 ? -Int(errno) : 0 }
     unsafe body(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
     return count

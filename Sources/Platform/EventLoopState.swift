@@ -81,10 +81,11 @@ import Glibc
 
   var httpDate: [UInt8] {
     mutating get {
-      let now = Timestamp.now
-      if now.microseconds / 1_000_000 != dateSecond {
-        dateSecond = now.microseconds / 1_000_000
-        date = Array(now.httpDate.utf8)
+      var now = timespec()
+      unsafe clock_gettime(CLOCK_REALTIME_COARSE, &now)
+      if now.tv_sec != dateSecond {
+        dateSecond = now.tv_sec
+        date = Array(Timestamp(microseconds: now.tv_sec * 1_000_000).httpDate.utf8)
       }
       return date
     }

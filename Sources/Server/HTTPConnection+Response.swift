@@ -29,7 +29,7 @@ extension HTTPConnection {
         bytes: handedOver - sentBefore, duration: ContinuousClock.now - begun))
   }
 
-  /// Sends an answer whose body is not at hand.
+  /// Sends an answer, or keeps it with those that go out together when its body is at hand.
   func send(_ response: Response, to head: RequestHead, isKeepAlive: Bool) async throws -> Continuation {
     switch response.body {
     case .empty, .bytes:
@@ -50,9 +50,8 @@ extension HTTPConnection {
 
   /// Sends a file behind the head, without its bytes coming through here.
   private func send(_ file: FileBody, in response: Response, to head: RequestHead, isKeepAlive: Bool) async throws {
-    ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
-    ResponseEncoder.contentLength(file.range.count, into: &outbound)
-    appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code)
+    appendHead(
+      of: response, length: file.range.count, isKeepAlive: isKeepAlive, minorVersion: head.minorVersion)
     try await flush()
     guard head.method == .get else { return }
     hasAnswerBegun = true
@@ -64,24 +63,40 @@ extension HTTPConnection {
     let body: [UInt8]
     if case .bytes(let bytes) = response.body { body = bytes } else { body = [] }
     let status = response.status.code
-    ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
-    if status >= 200, status != 204, status != 304 {
-      ResponseEncoder.contentLength(body.count, into: &outbound)
-    }
-    appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: minorVersion, status: status)
+    let length = status >= 200 && status != 204 && status != 304 ? body.count : nil
+    appendHead(of: response, length: length, isKeepAlive: isKeepAlive, minorVersion: minorVersion)
     if !isHead { outbound.append(contentsOf: body) }
   }
 
-  private func appendConnectionFields(isKeepAlive: Bool, minorVersion: Int, status: Int) {
-    outbound.append("date: ")
-    outbound.append(contentsOf: loop.httpDate)
-    outbound.append("\r\nserver: vibegrapher\r\n")
-    if status != 101, !isKeepAlive {
-      ResponseEncoder.field("connection", "close", into: &outbound)
-    } else if status != 101, minorVersion == 0 {
-      ResponseEncoder.field("connection", "keep-alive", into: &outbound)
+  /// Writes the head of an answer with what the connection says of itself; without the length of a body that is
+  /// streamed, or that cannot be there.
+  private func appendHead(of response: Response, length: Int?, isKeepAlive: Bool, minorVersion: Int) {
+    Self.encodeHead(
+      of: response, length: length, isKeepAlive: isKeepAlive, minorVersion: minorVersion, requestID: requestID,
+      date: loop.httpDate, into: &outbound)
+  }
+
+  private static func encodeHead(
+    of response: Response, length: Int?, isKeepAlive: Bool, minorVersion: Int, requestID: String, date: [UInt8],
+    into bytes: inout [UInt8]
+  ) {
+    let status = response.status.code
+    ResponseEncoder.head(status: response.status, fields: response.fields, into: &bytes)
+    // What a provider answered through the gateway keeps the provider's id.
+    if response.fields["x-request-id"] == nil { ResponseEncoder.field("x-request-id", requestID, into: &bytes) }
+    if let length { ResponseEncoder.contentLength(length, into: &bytes) }
+    if length == nil, minorVersion == 1, case .stream = response.body {
+      ResponseEncoder.field("transfer-encoding", "chunked", into: &bytes)
     }
-    ResponseEncoder.endHead(into: &outbound)
+    bytes.append("date: ")
+    bytes.append(contentsOf: date)
+    bytes.append("\r\nserver: vibegrapher\r\n")
+    if status != 101, !isKeepAlive {
+      ResponseEncoder.field("connection", "close", into: &bytes)
+    } else if status != 101, minorVersion == 0 {
+      ResponseEncoder.field("connection", "keep-alive", into: &bytes)
+    }
+    ResponseEncoder.endHead(into: &bytes)
   }
 
   /// Runs a streamed answer: chunked for HTTP/1.1, until the connection closes for HTTP/1.0.
@@ -91,9 +106,7 @@ extension HTTPConnection {
   ) async throws -> Bool {
     let isChunked = head.minorVersion == 1
     let isKeepAlive = isKeepAlive && isChunked
-    ResponseEncoder.head(status: response.status, fields: response.fields, into: &outbound)
-    if isChunked { ResponseEncoder.field("transfer-encoding", "chunked", into: &outbound) }
-    appendConnectionFields(isKeepAlive: isKeepAlive, minorVersion: head.minorVersion, status: response.status.code)
+    appendHead(of: response, length: nil, isKeepAlive: isKeepAlive, minorVersion: head.minorVersion)
     guard head.method != .head else { return isKeepAlive }
     // The head goes out with the first bytes of the body: what the body begins with, such as a subscription, has
     // begun when the client sees the answer.

@@ -12,6 +12,7 @@ extension HTTPConnection {
       channel.close()
     }
     outbound = []
+    forgetRequests()
     do {
       try await RequestContext.$id.withValue(requestID) { try await drive(upgrade) }
     } catch { trace(error) }

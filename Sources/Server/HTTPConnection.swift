@@ -35,12 +35,28 @@ actor HTTPConnection {
   private var receivedBody = 0
   private var isWaitingForHead = false
   private var servedWithoutWait = 0
+  private var pending: Pending?
+  /// So many requests are answered before others have their turn.
+  private static let turn = 32
+  /// Bytes of answers that wait for more before they go out.
+  private static let outboundBound = 64 * 1024
   /// Bytes of an unread body that are worth waiting for to keep the connection.
   private static let skippedBody = 256 * 1024
   private var isFirst = true
   private var headDeadline: ContinuousClock.Instant?
   /// Whether a part of the present answer is out, so that no other answer can follow.
   var hasAnswerBegun = false
+
+  /// A request whose answer is not out yet.
+  struct Pending {
+    let request: Request
+    /// Its answer, when only that its bytes go out has to be waited for.
+    let response: Response?
+    /// When it was there as a whole; nil when nobody wants to know.
+    let begun: ContinuousClock.Instant?
+    /// How many bytes were handed over before it.
+    let sentBefore: Int
+  }
 
   /// A streamed body's life.
   enum BodyProgress { case waiting, begun, ended }
@@ -95,41 +111,69 @@ actor HTTPConnection {
   func abort() { channel.shutDown(.stopping) }
 
   /// Serves one request after the other.
-  ///
-  /// What can be done at once is: each function that may wait costs more than the parsing of a short head.
   private func serve() async throws -> WebSocketUpgrade? {
     while true {
-      guard let head = try takeHead() else {
+      if try serveImmediately() {
         guard try await awaitHead() else { return nil }
         continue
       }
-      let request = makeRequest(head)
-      requestID = request.id
-      let (begun, sentBefore) = (handler.observer == nil ? nil : ContinuousClock.now, handedOver)
-      let response = try await handler.respond(to: request, loop: loop.number)
-      var next = Continuation(isKeepAlive: head.isKeepAlive && !isDraining && leavesShortBody())
-      if response.body.isAtHand {
-        append(response, isKeepAlive: next.isKeepAlive, isHead: head.method == .head, minorVersion: head.minorVersion)
-        if outbound.count >= 64 * 1024, try !flushNow() { try await flush() }
-      } else {
-        do { next = try await send(response, to: head, isKeepAlive: next.isKeepAlive) } catch {
-          observe(request, response, since: begun, sentBefore: sentBefore)
-          throw error
+      if let next = pending {
+        pending = nil
+        switch try await answer(next) {
+        case .keepAlive: servedWithoutWait += 1
+        case .upgrade(let upgrade): return upgrade
+        case .close:
+          try await linger()
+          return nil
         }
       }
-      observe(request, response, since: begun, sentBefore: sentBefore)
-      if case .upgrade(let upgrade) = next { return upgrade }
-      var goesOn = next.isKeepAlive
-      if goesOn, !isBodyComplete { goesOn = try await skipBody() }
-      guard goesOn else {
-        try await linger()
-        return nil
-      }
-      hasAnswerBegun = false
+      if outbound.count >= Self.outboundBound, try !flushNow() { try await flush() }
       // A client that pipelines without end must not keep the loop from the others.
-      servedWithoutWait += 1
-      if servedWithoutWait % 32 == 0 { await loop.yield() }
+      if servedWithoutWait >= Self.turn {
+        servedWithoutWait = 0
+        await loop.yield()
+      }
     }
+  }
+
+  /// Answers the requests that are there, as far as nothing has to be waited for: true when all of them are answered,
+  /// false when one is pending, or others are to have their turn first.
+  private func serveImmediately() throws -> Bool {
+    while pending == nil, servedWithoutWait < Self.turn, outbound.count < Self.outboundBound {
+      guard let head = try takeHead() else { return true }
+      var request = makeRequest(head)
+      requestID = request.id
+      let (begun, sentBefore) = (handler.observer == nil ? nil : ContinuousClock.now, handedOver)
+      let response = try handler.respondImmediately(to: &request, loop: loop.number)
+      guard let response, response.body.isAtHand, isBodyComplete, head.isKeepAlive, !isDraining else {
+        pending = Pending(request: request, response: response, begun: begun, sentBefore: sentBefore)
+        return false
+      }
+      append(response, isKeepAlive: true, isHead: head.method == .head, minorVersion: head.minorVersion)
+      observe(request, response, since: begun, sentBefore: sentBefore)
+      servedWithoutWait += 1
+    }
+    return false
+  }
+
+  /// Answers a request that has to be waited for.
+  private func answer(_ next: Pending) async throws -> Continuation {
+    let head = next.request.head
+    let response =
+      if let response = next.response { response } else {
+        try await handler.respond(to: next.request, loop: loop.number)
+      }
+    let isKeepAlive = head.isKeepAlive && !isDraining && leavesShortBody()
+    let continuation: Continuation
+    do { continuation = try await send(response, to: head, isKeepAlive: isKeepAlive) } catch {
+      observe(next.request, response, since: next.begun, sentBefore: next.sentBefore)
+      throw error
+    }
+    observe(next.request, response, since: next.begun, sentBefore: next.sentBefore)
+    guard continuation.isKeepAlive else { return continuation }
+    if !isBodyComplete, try await !skipBody() { return .close }
+    hasAnswerBegun = false
+    return .keepAlive
   }
 
   /// The next request head that is there as a whole, or nil.
@@ -147,6 +191,20 @@ actor HTTPConnection {
     return nil
   }
 
+  /// Answers what has come while the task waits for a head; see `ReadAttendant`.
+  private func serveArrived() -> Duration? {
+    do {
+      if try serveImmediately(), try flushNow(), decoder.isIdle {
+        servedWithoutWait = 0
+        return headWait()
+      }
+    } catch {
+      // The task meets it again: neither a malformed request nor a broken connection is ever well again.
+    }
+    isWaitingForHead = false
+    return nil
+  }
+
   /// Waits for bytes of the next head, once all answers are out; false when the client is done.
   private func awaitHead() async throws -> Bool {
     if try !flushNow() { try await flush() }
@@ -155,7 +213,7 @@ actor HTTPConnection {
     servedWithoutWait = 0
     defer { isWaitingForHead = false }
     do {
-      if try await channel.fill(timeout: headWait()) { return true }
+      if try await channel.fill(timeout: headWait(), attendant: self) { return true }
     } catch ConnectionError.timedOut where decoder.isIdle {
       return false
     }
@@ -163,14 +221,12 @@ actor HTTPConnection {
     return false
   }
 
+  /// Gives up what only requests need; for a connection that has become a WebSocket.
+  func forgetRequests() { decoder = RequestDecoder(limits: configuration.limits) }
+
   private func makeRequest(_ head: RequestHead) -> Request {
-    let body: RequestBody =
-      switch head.framing {
-      case .none: RequestBody(connection: nil, declaredLength: nil, client: self)
-      case .length(let count): RequestBody(connection: self, declaredLength: count, client: self)
-      case .chunked: RequestBody(connection: self, declaredLength: nil, client: self)
-      }
-    return Request(head: head, body: body, id: handler.requestID(for: head), address: address)
+    Request(
+      head: head, body: RequestBody(head.framing, of: self), id: handler.requestID(for: head), address: address)
   }
 
   /// How long the next bytes of a head may take: a first request, and one that has begun, have a deadline as a whole.
@@ -243,9 +299,11 @@ actor HTTPConnection {
 
   /// Answers what cannot be served and closes.
   private func refuse(_ problem: Problem) async {
-    let id = UUIDv7.make()
+    requestID = UUIDv7.make()
     do {
-      append(handler.decorate(problem.response(instance: "", requestID: id), for: nil, id: id), isKeepAlive: false)
+      var response = problem.response(instance: "", requestID: requestID)
+      handler.decorate(&response, for: nil, id: requestID)
+      append(response, isKeepAlive: false)
       try await linger()
     } catch {
       handler.logger.trace("could not refuse a request", metadata: ["reason": "\(error)"])
@@ -257,4 +315,8 @@ actor HTTPConnection {
     try await flush()
     try await channel.linger()
   }
+}
+
+extension HTTPConnection: ReadAttendant {
+  nonisolated func attend() -> Duration? { assumeIsolated { $0.serveArrived() } }
 }

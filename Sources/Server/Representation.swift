@@ -10,25 +10,27 @@ enum Representation {
   /// Larger bodies are compressed while they are sent, so that nobody waits for them.
   static let gzipAtOnce = 64 * 1024
 
-  static func select(_ response: Response, for head: RequestHead) throws -> Response {
+  static func select(_ response: inout Response, for head: RequestHead) throws {
     guard head.method == .get || head.method == .head, response.status == .ok else {
-      return compressed(response, for: head)
+      return compress(&response, for: head)
     }
     let (tag, lastModified) = (response.fields["etag"], response.fields["last-modified"])
     if tag != nil || lastModified != nil {
       let conditions = Preconditions(tag: tag, lastModified: lastModified)
       switch conditions.evaluate(head.fields) {
-      case .notModified: return notModified(compressed(response, for: head))
+      case .notModified:
+        compress(&response, for: head)
+        return response = notModified(response)
       case .failed:
         throw Problem(.preconditionFailed, code: "precondition_failed", "the resource has changed: read it again")
       case .proceed: break
       }
       if head.method == .get, head.fields["range"] != nil, conditions.allowsRange(head.fields) {
-        let part = try part(response, of: head)
-        if part.status != .ok { return part }
+        response = try part(response, of: head)
+        if response.status != .ok { return }
       }
     }
-    return compressed(response, for: head)
+    compress(&response, for: head)
   }
 
   /// 304 with the fields that a cache needs (section 15.4.5).
@@ -80,27 +82,25 @@ enum Representation {
       || type.hasPrefix("image/svg+xml") || type.hasPrefix("application/javascript")
   }
 
-  /// The answer, compressed when that is worth it and the client takes it.
-  static func compressed(_ response: Response, for head: RequestHead) -> Response {
-    guard isCompressible(response) else { return response }
-    var answer = response
-    answer.fields.append("vary", "Accept-Encoding")
+  /// Compresses an answer when that is worth it and the client takes it.
+  static func compress(_ response: inout Response, for head: RequestHead) {
+    guard isCompressible(response) else { return }
+    response.fields.append("vary", "Accept-Encoding")
     guard ContentCoding.acceptsGzip(head.fields), case .bytes(let bytes) = response.body,
       // Without memory for the window the answer goes out as it is.
       let deflater = try? Deflater(.gzip, level: 5)
-    else { return answer }
-    answer.fields["content-encoding"] = "gzip"
-    answer.fields["accept-ranges"] = nil
+    else { return }
+    response.fields["content-encoding"] = "gzip"
+    response.fields["accept-ranges"] = nil
     // Equal content in another coding is another representation: its tag can only be weak (section 8.8.3.3).
-    if let tag = answer.fields["etag"], !tag.hasPrefix("W/") { answer.fields["etag"] = "W/" + tag }
+    if let tag = response.fields["etag"], !tag.hasPrefix("W/") { response.fields["etag"] = "W/" + tag }
     if bytes.count <= gzipAtOnce {
       var output: [UInt8] = []
       deflater.compress(bytes, .finish, into: &output)
-      answer.body = .bytes(output)
+      response.body = .bytes(output)
     } else {
-      answer.body = .stream { writer in try await stream(bytes, to: writer) }
+      response.body = .stream { writer in try await stream(bytes, to: writer) }
     }
-    return answer
   }
 
   private static func stream(_ bytes: [UInt8], to writer: ResponseWriter) async throws {

@@ -12,8 +12,12 @@ package struct Request: Sendable {
   package let address: String
   /// Who sends it; the guardian finds out.
   package var caller = Caller.local
+  /// Whether the guardian has let it in.
+  var isAdmitted = false
   /// The place of its route among the router's labels; 0 when it matches none.
   var label = 0
+  /// What answers it, once its route is found.
+  var handler: Handler?
   /// The segments of the path that the route's pattern names, decoded.
   package var parameters: [String: String] = [:]
 
@@ -35,3 +39,7 @@ package struct Request: Sendable {
 ///
 /// What it throws becomes problem JSON: a `Problem` as it is, anything else a 500 that tells nothing but the request id.
 package typealias Handler = @Sendable (Request) async throws -> Response
+
+/// Answers a request as `Handler` does, with what is there: on the event loop's turn that finds the request, before the
+/// loop looks at anything else.
+package typealias ImmediateHandler = @Sendable (Request) throws -> Response

@@ -4,17 +4,14 @@ import HTTPTypes
 /// The body of one request, read from the connection as the handler asks for it.
 ///
 /// What is not asked for stays in the socket, which holds the client back.
-package final class RequestBody: Sendable {
-  private let connection: HTTPConnection?
-  private let declaredLength: Int?
-  /// The connection that the request came by, whether it has a body or not.
-  private let client: HTTPConnection?
+package struct RequestBody: Sendable {
+  private let framing: RequestHead.BodyFraming
+  private let connection: HTTPConnection
 
-  /// The body that a connection is about to receive; without one when the request has none.
-  init(connection: HTTPConnection?, declaredLength: Int?, client: HTTPConnection?) {
+  /// The body that a connection is about to receive, if the request has one.
+  init(_ framing: RequestHead.BodyFraming, of connection: HTTPConnection) {
+    self.framing = framing
     self.connection = connection
-    self.declaredLength = declaredLength
-    self.client = client
   }
 
   /// Runs some long work that is worth nothing without the client, and cancels it when the client goes away; the body
@@ -22,20 +19,22 @@ package final class RequestBody: Sendable {
   ///
   /// - Throws: `ConnectionError` when the client goes away, or what the work throws.
   package func whileClientStays<T: Sendable>(_ work: @escaping @Sendable () async throws -> T) async throws -> T {
-    guard let client else { return try await work() }
-    return try await client.whileOpen(work)
+    try await connection.whileOpen(work)
   }
 
   /// The next bytes, or nil at the end.
   ///
   /// - Throws: `ConnectionError` when the client goes away or sends nothing for too long.
-  package func next() async throws -> [UInt8]? { try await connection?.nextBodyBytes() }
+  package func next() async throws -> [UInt8]? {
+    if case .none = framing { return nil }
+    return try await connection.nextBodyBytes()
+  }
 
   /// The whole body.
   ///
   /// - Throws: `Problem` 413 when it has more than `limit` bytes; nothing above the limit is kept in memory.
   package func collect(upTo limit: Int) async throws -> [UInt8] {
-    if let declaredLength, declaredLength > limit { throw Self.tooLarge(limit) }
+    if case .length(let length) = framing, length > limit { throw Self.tooLarge(limit) }
     var bytes: [UInt8] = []
     while let more = try await next() {
       guard bytes.count + more.count <= limit else { throw Self.tooLarge(limit) }

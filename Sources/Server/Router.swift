@@ -22,7 +22,13 @@ package struct Router: Sendable {
     let names: [String]
     /// The place of its label.
     let label: Int
-    let handler: Handler
+    let answerer: Answerer
+  }
+
+  /// What answers the requests of a route.
+  enum Answerer: Sendable {
+    case immediate(ImmediateHandler)
+    case waiting(Handler)
   }
 
   /// How a route is called where requests are counted.
@@ -46,15 +52,29 @@ package struct Router: Sendable {
   package mutating func add(
     _ method: HTTPRequest.Method, _ pattern: String, countedAs counted: String? = nil, _ handler: @escaping Handler
   ) {
+    add(method, pattern, countedAs: counted, .waiting(handler))
+  }
+
+  /// Adds a route that needs no waiting; as above.
+  package mutating func add(
+    _ method: HTTPRequest.Method, _ pattern: String, countedAs counted: String? = nil,
+    immediately handler: @escaping ImmediateHandler
+  ) {
+    add(method, pattern, countedAs: counted, .immediate(handler))
+  }
+
+  private mutating func add(
+    _ method: HTTPRequest.Method, _ pattern: String, countedAs counted: String?, _ answerer: Answerer
+  ) {
     let (node, names) = place(of: pattern)
     nodes[node].handlers.append(
-      Entry(method: method, names: names, label: label(method.rawValue, counted ?? pattern), handler: handler))
+      Entry(method: method, names: names, label: label(method.rawValue, counted ?? pattern), answerer: answerer))
   }
 
   /// Adds a route for every method that has none of its own; OPTIONS is answered here all the same.
   package mutating func addAny(_ pattern: String, _ handler: @escaping Handler) {
     let (node, names) = place(of: pattern)
-    nodes[node].fallback = Entry(method: .get, names: names, label: label("any", pattern), handler: handler)
+    nodes[node].fallback = Entry(method: .get, names: names, label: label("any", pattern), answerer: .waiting(handler))
   }
 
   private mutating func label(_ method: String, _ pattern: String) -> Int {
@@ -93,13 +113,13 @@ package struct Router: Sendable {
     return nodes.count - 1
   }
 
-  /// The handler of a request's route, which is noted in the request with its parameters.
+  /// What answers a request; its route is noted in the request with its parameters.
   ///
   /// - Throws: `Problem` 400, 404, 405 or 501 when there is no route.
-  func handler(for request: inout Request) throws -> Handler {
+  func answerer(for request: inout Request) throws -> Answerer {
     if let node = fixed[request.head.path], let match = find(request.head.method, in: node) {
       request.label = match.label
-      return match.handler
+      return match.answerer
     }
     if request.head.method == .connect {
       throw Problem(.notImplemented, code: "not_implemented", "this server is no proxy: CONNECT is not served")
@@ -109,11 +129,11 @@ package struct Router: Sendable {
     guard let match = find(request.head.method, in: node) else { return try refuse(request.head, at: node) }
     for (name, value) in zip(match.names, values) { request.parameters[name] = value }
     request.label = match.label
-    return match.handler
+    return match.answerer
   }
 
-  private func answer(allowing methods: String) -> Handler {
-    { _ in Response(.noContent, fields: HeaderFields([("allow", methods)])) }
+  private func answer(allowing methods: String) -> Answerer {
+    .immediate { _ in Response(.noContent, fields: HeaderFields([("allow", methods)])) }
   }
 
   /// What `OPTIONS *` is told (RFC 9110 section 9.3.7).
@@ -128,7 +148,7 @@ package struct Router: Sendable {
       ?? (method == .options ? nil : nodes[node].fallback)
   }
 
-  private func refuse(_ head: RequestHead, at node: Int) throws -> Handler {
+  private func refuse(_ head: RequestHead, at node: Int) throws -> Answerer {
     var methods = nodes[node].handlers.map(\.method.rawValue)
     if nodes[node].fallback != nil { methods = ["GET", "POST", "PUT", "PATCH", "DELETE"] }
     if methods.contains("GET") { methods.append("HEAD") }

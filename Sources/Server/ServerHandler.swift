@@ -7,7 +7,7 @@ import Platform
 package struct ServerHandler: Sendable {
   private let router: Router
   private let decorator: @Sendable (inout Response, RequestHead?) -> Void
-  private let guardian: @Sendable (inout Request) async throws -> Void
+  private let guardian: Guardian
   /// Is told of every request that was answered.
   let observer: (@Sendable (Exchange) -> Void)?
   /// Counts what is answered.
@@ -17,10 +17,9 @@ package struct ServerHandler: Sendable {
 
   /// A handler over routes.
   ///
-  /// `guardian` sees every request first, notes who sends it, and throws a `Problem` to refuse it; `decorator` sees
-  /// every answer last; `observer` is told when it has been sent.
+  /// `guardian` sees every request first; `decorator` sees every answer last; `observer` is told when it has been sent.
   package init(
-    router: Router, logger: Logger, guardian: @escaping @Sendable (inout Request) async throws -> Void = { _ in },
+    router: Router, logger: Logger, guardian: Guardian = .none,
     decorator: @escaping @Sendable (inout Response, RequestHead?) -> Void = { _, _ in },
     observer: (@Sendable (Exchange) -> Void)? = nil, meter: RequestMeter? = nil
   ) {
@@ -40,32 +39,65 @@ package struct ServerHandler: Sendable {
     return id
   }
 
-  /// Answers a request, whatever happens in the handler; on the event loop of that number.
-  func respond(to request: Request, loop: Int) async throws -> Response {
-    var request = request
-    guard let meter else { return try await answer(&request) }
+  /// Answers a request that needs no waiting, whatever happens in the handler; nil when it has to be waited for, by
+  /// `respond`. On the event loop of that number, once for each request.
+  func respondImmediately(to request: inout Request, loop: Int) throws -> Response? {
     let begun = MonotonicClock.nanoseconds
-    let response = try await answer(&request)
-    meter.note(
-      route: request.label, status: response.status.code, nanoseconds: MonotonicClock.nanoseconds - begun, loop: loop)
+    var response: Response
+    do {
+      request.isAdmitted = try guardian.admit(&request)
+      guard request.isAdmitted else { return nil }
+      switch try router.answerer(for: &request) {
+      case .immediate(let handler):
+        response = try handler(request)
+        try Representation.select(&response, for: request.head)
+      case .waiting(let handler):
+        request.handler = handler
+        return nil
+      }
+    } catch { response = try answer(to: error, for: request) }
+    finish(&response, to: request, since: begun, loop: loop)
     return response
   }
 
-  private func answer(_ request: inout Request) async throws -> Response {
-    let (head, id) = (request.head, request.id)
+  /// Answers any other request, whatever happens in the handler.
+  func respond(to request: Request, loop: Int) async throws -> Response {
+    let begun = MonotonicClock.nanoseconds
+    var request = request
+    var response: Response
     do {
-      try await guardian(&request)
-      let handler = try router.handler(for: &request)
-      let response = try await handler(request)
-      return decorate(try Representation.select(response, for: head), for: head, id: id)
-    } catch let problem as Problem {
-      let response = problem.response(instance: head.path, requestID: id)
-      return decorate(Representation.compressed(response, for: head), for: head, id: id)
-    } catch let error as ConnectionError {
-      throw error
-    } catch let error as HTTPParseError {
-      throw error
-    } catch {
+      response = try await handle(&request)
+      try Representation.select(&response, for: request.head)
+    } catch { response = try answer(to: error, for: request) }
+    finish(&response, to: request, since: begun, loop: loop)
+    return response
+  }
+
+  private func handle(_ request: inout Request) async throws -> Response {
+    if !request.isAdmitted { try await guardian.lookUp(&request) }
+    if let handler = request.handler { return try await handler(request) }
+    switch try router.answerer(for: &request) {
+    case .immediate(let handler): return try handler(request)
+    case .waiting(let handler): return try await handler(request)
+    }
+  }
+
+  private func finish(_ response: inout Response, to request: Request, since begun: Int, loop: Int) {
+    decorate(&response, for: request.head, id: request.id)
+    meter?.note(
+      route: request.label, status: response.status.code, nanoseconds: MonotonicClock.nanoseconds - begun, loop: loop)
+  }
+
+  /// What a request is told that has failed; a failure of its connection is thrown again.
+  private func answer(to error: any Error, for request: Request) throws -> Response {
+    let (head, id) = (request.head, request.id)
+    switch error {
+    case let problem as Problem:
+      var response = problem.response(instance: head.path, requestID: id)
+      Representation.compress(&response, for: head)
+      return response
+    case is ConnectionError, is HTTPParseError: throw error
+    default:
       logger.error(
         "request failed",
         metadata: [
@@ -73,15 +105,12 @@ package struct ServerHandler: Sendable {
         ])
       let problem = Problem(
         .internalServerError, code: "internal_error", "something went wrong inside; the log names request \(id)")
-      return decorate(problem.response(instance: head.path, requestID: id), for: head, id: id)
+      return problem.response(instance: head.path, requestID: id)
     }
   }
 
   /// Puts the fields on an answer that every answer carries.
-  func decorate(_ response: Response, for head: RequestHead?, id: String) -> Response {
-    var response = response
-    // What a provider answered through the gateway keeps the provider's id.
-    if response.fields["x-request-id"] == nil { response.fields["x-request-id"] = id }
+  func decorate(_ response: inout Response, for head: RequestHead?, id: String) {
     decorator(&response, head)
     if logger.logLevel <= .debug, let head {
       logger.debug(
@@ -91,6 +120,5 @@ package struct ServerHandler: Sendable {
           "status": "\(response.status.code)",
         ])
     }
-    return response
   }
 }

@@ -2,6 +2,13 @@ import Glibc
 import HTTP
 import Platform
 
+/// Serves what a socket receives in the event loop's own turn, so that the task that waits for it may wait on: to resume
+/// a task costs as much as to answer a short request.
+protocol ReadAttendant: AnyObject {
+  /// Bytes have come: how long the task may wait for more from now on, or nil when it must see to them.
+  func attend() -> Duration?
+}
+
 /// A connected stream socket that is read and written on one event loop.
 ///
 /// Edge-triggered: the flags remember what epoll said until a call finds that it is no longer so. At most one task
@@ -20,6 +27,8 @@ import Platform
   private var hasTimedOut = false
   private var failure: ConnectionError?
   private var reader: UnsafeContinuation<Void, Never>?
+  private var attendant: (any ReadAttendant)?
+  private var isReaderCalled = false
   private var writer: UnsafeContinuation<Void, Never>?
   private var isWriting = false
   private var turns: [UnsafeContinuation<Void, Never>] = unsafe []
@@ -66,7 +75,7 @@ import Platform
   /// sends.
   private func readNow() throws(ConnectionError) -> Bool? {
     while isReadable {
-      let count = unsafe loop.read(descriptor) { unsafe inbound.append($0) }
+      let count = unsafe loop.receive(descriptor) { unsafe inbound.append($0) }
       if count > 0 {
         // A short read took all there was: the next byte raises the next edge (epoll(7)).
         if count < EventLoop.readSize { isReadable = hasSeenEnd }
@@ -81,10 +90,12 @@ import Platform
 
   /// Appends what the client has sent to `inbound`, waiting for it; false at the end of what it sends.
   ///
+  /// With an `attendant` that sees to what comes during the wait, true also when it wants the task to go on.
+  ///
   /// - Throws: `ConnectionError`; `.interrupted` when it has to wait while `isInterrupted`, which is looked at when the
   ///   wait begins and at each `wakeReader`.
   func fill(
-    timeout: Duration?, isInterrupted: (() -> Bool)? = nil
+    timeout: Duration?, isInterrupted: (() -> Bool)? = nil, attendant: (any ReadAttendant)? = nil
   ) async throws(ConnectionError) -> Bool {
     // A client that sends a byte now and then never waits long enough for a tick to see its deadline pass.
     if let timeout, timeout <= .zero { throw .timedOut }
@@ -92,7 +103,7 @@ import Platform
       if let failure { throw failure }
       guard let isFilled = try readNow() else { return false }
       if isFilled { return true }
-      readTimeout = timeout
+      (readTimeout, self.attendant) = (timeout, attendant)
       unsafe await withUnsafeContinuation { continuation in
         if isReadable || failure != nil || hasTimedOut || isInterrupted?() == true {
           unsafe continuation.resume()
@@ -100,8 +111,11 @@ import Platform
           unsafe reader = continuation
         }
       }
-      readTimeout = nil
-      readDeadline = nil
+      (readTimeout, readDeadline, self.attendant) = (nil, nil, nil)
+      if isReaderCalled {
+        isReaderCalled = false
+        return true
+      }
       if hasTimedOut {
         hasTimedOut = false
         throw .timedOut
@@ -214,12 +228,25 @@ import Platform
     if readiness.meets(.peerClosed) || readiness.meets(.broken) { hasSeenEnd = true }
     if hasSeenEnd || readiness.meets(.readable) {
       isReadable = true
-      resumeReader()
+      if !isAttended() { resumeReader() }
     }
     if readiness.meets(.writable) || readiness.meets(.broken) {
       isWritable = true
       resumeWriter()
     }
+  }
+
+  /// Whether what has come was seen to, so that the task that waits may wait on.
+  private func isAttended() -> Bool {
+    guard unsafe reader != nil, failure == nil, let attendant, let isFilled = try? readNow() else { return false }
+    guard isFilled else { return true }
+    guard let timeout = attendant.attend() else {
+      isReaderCalled = true
+      return false
+    }
+    (readTimeout, readDeadline) = (timeout, nil)
+    // What was not read yet is no new edge.
+    return !isReadable
   }
 
   func tick(_ now: ContinuousClock.Instant) {

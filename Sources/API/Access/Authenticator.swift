@@ -16,19 +16,30 @@ struct Authenticator: Sendable {
   /// The name of the field that holds a key, in lower case.
   let header: String
 
-  /// Who sends a request.
+  /// Who sends a request that bears no key and needs none; nil when `callerWithKey` must find out.
   ///
-  /// - Throws: `Problem` 401 without a valid key where one is needed, 403 for what may not come in at all, 429 for a key
-  ///   that has had its share of the day.
-  func caller(of request: Request) async throws -> Caller {
+  /// - Throws: `Problem` 403 for what may not come in at all.
+  func callerWithoutKey(of request: Request) throws -> Caller? {
     let head = request.head
-    if !keys.isRequired, let text = credential(head) { try await keys.notice(text) }
-    guard keys.isRequired else { return try rules.keyless(head) }
+    guard keys.isRequired else { return credential(head) == nil ? try rules.keyless(head) : nil }
     try rules.checkOrigin(head)
     if Self.isOpen(head.path) || AccessRules.isPreflight(head) { return .nobody }
     // An open session knows its client, and is known by its id alone.
-    if Self.isSocketIO(head.path), request.query("sid") != nil { return .nobody }
-    if let text = credential(head) { return try await caller(key: text) }
+    return Self.isSocketIO(head.path) && request.query("sid") != nil ? .nobody : nil
+  }
+
+  /// Who sends a request of which `callerWithoutKey` does not know.
+  ///
+  /// - Throws: `Problem` 401 without a valid key where one is needed, 403 for what may not come in at all, 429 for a key
+  ///   that has had its share of the day.
+  func callerWithKey(of request: Request) async throws -> Caller {
+    let head = request.head
+    let key = credential(head)
+    if !keys.isRequired, let key { try await keys.notice(key) }
+    guard keys.isRequired else { return try rules.keyless(head) }
+    // Again, since keys may be required from this moment on.
+    try rules.checkOrigin(head)
+    if let key { return try await caller(key: key) }
     if head.method == .get, let ticket = request.query("ticket") {
       guard let caller = tickets.redeem(ticket) else {
         throw Self.refusal(
