@@ -29,7 +29,7 @@ package struct ByteQueue: Sendable {
     guard count >= bytes.count else { return false }
     return unsafe storage.withUnsafeBytes { storage in
       unsafe bytes.withUnsafeBytes { bytes in
-        guard let front = storage.baseAddress, let wanted = bytes.baseAddress else { return bytes.isEmpty }
+        guard let front = storage.baseAddress, let wanted = bytes.baseAddress else { return unsafe bytes.isEmpty }
         return unsafe memcmp(front + start, wanted, bytes.count) == 0
       }
     }

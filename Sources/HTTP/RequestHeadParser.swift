@@ -14,17 +14,19 @@ struct RequestHeadParser: Sendable {
   private var head: RequestHead?
   /// What an absolute-form target names, which goes before `Host`.
   private var authority: String?
-  /// The head before this one and its bytes, if they were few: most clients send the same ones again and again.
-  private var previous: (bytes: [UInt8], head: RequestHead)?
+  /// The bytes of the head before this one, if they were few, and what they mean: most clients send the same ones again
+  /// and again.
+  private var previousBytes: [UInt8] = []
+  private var previousHead: RequestHead?
   private static let rememberedBytes = 1024
 
   init(limits: HTTPLimits) { self.limits = limits }
 
   /// The head when its last line has come, otherwise nil; the head's bytes are consumed then.
   mutating func parse(_ queue: inout ByteQueue) throws(HTTPParseError) -> RequestHead? {
-    if !hasBegun, let previous, queue.starts(with: previous.bytes) {
-      queue.consume(previous.bytes.count)
-      return previous.head
+    if scanned == 0, !previousBytes.isEmpty, queue.starts(with: previousBytes) {
+      queue.consume(previousBytes.count)
+      return previousHead
     }
     while let end = queue.firstOffset(of: UInt8(ascii: "\n"), from: scanned) {
       scanned = end + 1
@@ -37,10 +39,10 @@ struct RequestHeadParser: Sendable {
       let isLast = try queue.withBytes(start..<end - 1) { line throws(HTTPParseError) in try take(line, at: start) }
       if isLast {
         let head = try finish()
-        let bytes = lineStart <= Self.rememberedBytes ? Array(queue[0..<lineStart]) : nil
+        let bytes = lineStart <= Self.rememberedBytes ? Array(queue[0..<lineStart]) : []
         queue.consume(lineStart)
         self = RequestHeadParser(limits: limits)
-        previous = bytes.map { ($0, head) }
+        (previousBytes, previousHead) = (bytes, head)
         return head
       }
     }

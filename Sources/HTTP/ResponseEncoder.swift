@@ -78,12 +78,14 @@ extension [UInt8] {
 
   /// Puts the decimal digits of a number that is not negative at the end.
   package mutating func append(decimal number: Int) {
-    let start = count
-    var rest = number
-    repeat {
-      append(UInt8(ascii: "0") + UInt8(rest % 10))
+    guard number >= 10 else { return append(UInt8(ascii: "0") + UInt8(number)) }
+    var digits: InlineArray<19, UInt8> = InlineArray(repeating: 0)
+    var (first, rest) = (digits.count, number)
+    while rest > 0 {
+      first -= 1
+      digits[first] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
       rest /= 10
-    } while rest > 0
-    self[start...].reverse()
+    }
+    unsafe digits.span.extracting(first...).withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
   }
 }

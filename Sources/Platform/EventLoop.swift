@@ -85,6 +85,15 @@ package final class EventLoop: SerialExecutor, Sendable {
   /// Whether the caller is on the loop's thread; called by the Swift runtime.
   package func isIsolatingCurrentContext() -> Bool? { isCurrent }
 
+  /// Runs at once what is isolated to an actor of this loop; must be called on the loop's thread.
+  ///
+  /// `Actor.assumeIsolated` without the runtime's look for the executor, which outside of a task takes as long as the
+  /// reading of a short request: an isolated parameter has no form of its own when the program runs.
+  package func run<A: Actor, Result>(on actor: A, _ body: (isolated A) -> Result) -> Result {
+    checkIsolated()
+    return withoutActuallyEscaping(body) { body in unsafe unsafeBitCast(body, to: ((A) -> Result).self)(actor) }
+  }
+
   /// Ends the thread once its queue is empty.
   ///
   /// What still waits for its descriptors is never resumed.

@@ -24,30 +24,44 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     return Timestamp(microseconds: microseconds + Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000))
   }
 
+  /// Bytes of the RFC 3339 text.
+  package static let textLength = 27
+
   /// The RFC 3339 text.
   package var text: String {
+    unsafe String(unsafeUninitializedCapacity: Self.textLength) { buffer in
+      unsafe write(to: UnsafeMutableBufferPointer(rebasing: buffer[..<Self.textLength]))
+      return Self.textLength
+    }
+  }
+
+  /// Writes the RFC 3339 text over as many bytes, which begin at an index.
+  package func write(over bytes: inout [UInt8], at start: Int) {
+    let range = start..<start + Self.textLength
+    precondition(range.upperBound <= bytes.count)
+    unsafe bytes.withUnsafeMutableBufferPointer { unsafe write(to: UnsafeMutableBufferPointer(rebasing: $0[range])) }
+  }
+
+  private func write(to buffer: UnsafeMutableBufferPointer<UInt8>) {
     let (days, second, fraction) = split
     let date = CivilDate(daysSince1970: days)
-    return unsafe String(unsafeUninitializedCapacity: 27) { buffer in
-      var position = 0
-      func put(_ value: Int, digits: Int, then separator: StaticString) {
-        var value = value
-        for place in stride(from: position + digits - 1, through: position, by: -1) {
-          unsafe buffer[place] = UInt8(ascii: "0") + UInt8(value % 10)
-          value /= 10
-        }
-        unsafe buffer[position + digits] = separator.utf8Start.pointee
-        position += digits + 1
+    var position = 0
+    func put(_ value: Int, digits: Int, then separator: StaticString) {
+      var value = value
+      for place in stride(from: position + digits - 1, through: position, by: -1) {
+        unsafe buffer[place] = UInt8(ascii: "0") + UInt8(value % 10)
+        value /= 10
       }
-      put(date.year, digits: 4, then: "-")
-      put(date.month, digits: 2, then: "-")
-      put(date.day, digits: 2, then: "T")
-      put(second / 3600, digits: 2, then: ":")
-      put(second / 60 % 60, digits: 2, then: ":")
-      put(second % 60, digits: 2, then: ".")
-      put(fraction, digits: 6, then: "Z")
-      return position
+      unsafe buffer[position + digits] = separator.utf8Start.pointee
+      position += digits + 1
     }
+    put(date.year, digits: 4, then: "-")
+    put(date.month, digits: 2, then: "-")
+    put(date.day, digits: 2, then: "T")
+    put(second / 3600, digits: 2, then: ":")
+    put(second / 60 % 60, digits: 2, then: ":")
+    put(second % 60, digits: 2, then: ".")
+    put(fraction, digits: 6, then: "Z")
   }
 
   /// The IMF-fixdate form of RFC 9110 section 5.6.7, to the second: `Sun, 06 Nov 1994 08:49:37 GMT`.

@@ -54,18 +54,28 @@ package enum UUIDv7 {
 
   private static func text(_ high: UInt64, _ low: UInt64) -> String {
     unsafe String(unsafeUninitializedCapacity: 36) { buffer in
-      var position = 0
-      for nibble in 0..<32 {
-        if nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20 {
-          unsafe buffer[position] = UInt8(ascii: "-")
-          position += 1
-        }
-        let word = nibble < 16 ? high : low
-        let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - nibble % 16 * 4) & 15)
-        unsafe buffer[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-        position += 1
+      let bytes = UnsafeMutableRawBufferPointer(buffer)
+      func put(_ digits: UInt64, at places: (Int, Int)) {
+        unsafe bytes.storeBytes(of: UInt32(truncatingIfNeeded: digits), toByteOffset: places.0, as: UInt32.self)
+        unsafe bytes.storeBytes(of: UInt32(truncatingIfNeeded: digits >> 32), toByteOffset: places.1, as: UInt32.self)
       }
-      return position
+      put(hexadecimal(high >> 32), at: (0, 4))
+      put(hexadecimal(high), at: (9, 14))
+      put(hexadecimal(low >> 32), at: (19, 24))
+      put(hexadecimal(low), at: (28, 32))
+      for hyphen in 0..<4 { unsafe bytes[8 + 5 * hyphen] = UInt8(ascii: "-") }
+      return 36
     }
+  }
+
+  /// The eight digits of the lower 32 bits, the first one in the lowest byte: all at once, since every request has an
+  /// identifier.
+  private static func hexadecimal(_ bits: UInt64) -> UInt64 {
+    var nibbles = UInt64(UInt32(truncatingIfNeeded: bits).byteSwapped)
+    nibbles = (nibbles | nibbles << 16) & 0x0000_FFFF_0000_FFFF
+    nibbles = (nibbles | nibbles << 8) & 0x00FF_00FF_00FF_00FF
+    nibbles = (nibbles >> 4 | nibbles << 8) & 0x0F0F_0F0F_0F0F_0F0F
+    let areLetters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+    return nibbles + 0x3030_3030_3030_3030 + areLetters * UInt64(UInt8(ascii: "a") - UInt8(ascii: "0") - 10)
   }
 }

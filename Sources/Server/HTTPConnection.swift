@@ -318,5 +318,5 @@ actor HTTPConnection {
 }
 
 extension HTTPConnection: ReadAttendant {
-  nonisolated func attend() -> Duration? { assumeIsolated { $0.serveArrived() } }
+  nonisolated func attend() -> Duration? { loop.run(on: self) { $0.serveArrived() } }
 }

@@ -38,36 +38,28 @@ enum HealthRoutes {
 
 /// What `/health` says: all but the time is made once, since every load balancer asks for it every few seconds.
 private struct HealthText: Sendable {
-  private let beginnings: (healthy: [UInt8], unhealthy: [UInt8])
-  private let ends: (healthy: [UInt8], unhealthy: [UInt8])
+  private let healthy: [UInt8]
+  private let unhealthy: [UInt8]
+  /// Where the time begins: it is the first member, so that this is the same in both.
+  private static let timePlace = "{\"timestamp\":\"".utf8.count
 
   init(_ configuration: APIConfiguration) {
-    func end(_ database: String) -> [UInt8] {
-      var writer = JSONWriter(capacity: 256)
-      writer.raw("\",\"version\":")
-      writer.write(APIConfiguration.version)
-      writer.raw(",\"environment\":")
-      writer.write(configuration.environment)
-      writer.raw(",\"region\":")
-      writer.write(configuration.region)
-      writer.raw(",\"app_name\":")
-      writer.write(configuration.appName)
-      writer.raw(",\"database\":")
-      writer.write(database)
-      writer.raw(",\"database_type\":\"sqlite\"}")
-      return writer.bytes
+    func text(_ status: JSONValue, _ database: JSONValue) -> [UInt8] {
+      let value: JSONValue = [
+        "timestamp": .string(Timestamp(microseconds: 0).text), "status": status,
+        "version": .string(APIConfiguration.version), "environment": .string(configuration.environment),
+        "region": .string(configuration.region), "app_name": .string(configuration.appName), "database": database,
+        "database_type": "sqlite",
+      ]
+      return value.encodedBytes
     }
-    func beginning(_ status: String) -> [UInt8] { Array("{\"status\":\"\(status)\",\"timestamp\":\"".utf8) }
-    beginnings = (beginning("healthy"), beginning("unhealthy"))
-    ends = (end("connected"), end("disconnected"))
+    healthy = text("healthy", "connected")
+    unhealthy = text("unhealthy", "disconnected")
   }
 
   func body(isConnected: Bool) -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(256)
-    bytes.append(contentsOf: isConnected ? beginnings.healthy : beginnings.unhealthy)
-    bytes.append(contentsOf: Timestamp.now.text.utf8)
-    bytes.append(contentsOf: isConnected ? ends.healthy : ends.unhealthy)
+    var bytes = isConnected ? healthy : unhealthy
+    Timestamp.now.write(over: &bytes, at: Self.timePlace)
     return bytes
   }
 }
