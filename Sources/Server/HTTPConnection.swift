@@ -196,7 +196,7 @@ actor HTTPConnection {
     do {
       if try serveImmediately(), try flushNow(), decoder.isIdle {
         servedWithoutWait = 0
-        return headWait()
+        return configuration.idleTimeout
       }
     } catch {
       // The task meets it again: neither a malformed request nor a broken connection is ever well again.

@@ -38,7 +38,7 @@ struct AccessRules: Sendable {
 
   private func isOurs(_ host: String) -> Bool {
     // The usual case, for every request: an exact name with at most a port.
-    for name in ["127.0.0.1", "localhost"] where host.hasPrefix(name) {
+    if host.hasPrefix("127.0.0.1") || host.hasPrefix("localhost") {
       let rest = host.utf8.dropFirst(9)
       if rest.isEmpty || rest.first == UInt8(ascii: ":") { return true }
     }
