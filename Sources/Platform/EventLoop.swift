@@ -31,8 +31,9 @@ package final class EventLoop: SerialExecutor, Sendable {
   private static let nextNumber = Atomic(0)
   /// How long each turn took, from the return of epoll_wait to its next call: what arrives meanwhile waits.
   package let turns = Histogram()
-  // Not checked by the compiler: touched only by the loop's own thread, see `checkIsolated`.
-  private nonisolated(unsafe) var local = EventLoopState()
+  // Checked neither by the compiler nor at each access: touched only by the loop's own thread, see `checkIsolated`, and
+  // no access lasts while anything else runs.
+  @exclusivity(unchecked) private nonisolated(unsafe) var local = EventLoopState()
 
   /// Starts the thread of a new loop.
   ///

@@ -18,15 +18,13 @@ extension HTTPConnection {
   /// How many bytes were handed to the system or wait for it.
   var handedOver: Int { channel.sentBytes + outbound.count }
 
-  /// Tells the server's observer of an answer; without one there is no `begun`.
-  func observe(
-    _ request: Request, _ response: Response, since begun: ContinuousClock.Instant?, sentBefore: Int
-  ) {
-    guard let begun else { return }
+  /// Tells the server's observer of an answer; without one there is no `begin`.
+  func observe(_ request: Request, _ response: Response, since begin: Begin?) {
+    guard let begin else { return }
     handler.observer?(
       Exchange(
         head: request.head, id: request.id, address: address, status: response.status.code,
-        bytes: handedOver - sentBefore, duration: ContinuousClock.now - begun))
+        bytes: handedOver - begin.bytes, duration: .nanoseconds(MonotonicClock.nanoseconds - begin.nanoseconds)))
   }
 
   /// Sends an answer, or keeps it with those that go out together when its body is at hand.

@@ -52,10 +52,15 @@ actor HTTPConnection {
     let request: Request
     /// Its answer, when only that its bytes go out has to be waited for.
     let response: Response?
-    /// When it was there as a whole; nil when nobody wants to know.
-    let begun: ContinuousClock.Instant?
-    /// How many bytes were handed over before it.
-    let sentBefore: Int
+    let begin: Begin?
+  }
+
+  /// Where a request begins; known only for an observer.
+  struct Begin {
+    /// When it was there as a whole, by the monotonic clock.
+    let nanoseconds: Int
+    /// How many bytes were handed over before its answer.
+    let bytes: Int
   }
 
   /// A streamed body's life.
@@ -143,14 +148,14 @@ actor HTTPConnection {
       guard let head = try takeHead() else { return true }
       var request = makeRequest(head)
       requestID = request.id
-      let (begun, sentBefore) = (handler.observer == nil ? nil : ContinuousClock.now, handedOver)
+      let begin = handler.observer == nil ? nil : Begin(nanoseconds: MonotonicClock.nanoseconds, bytes: handedOver)
       let response = try handler.respondImmediately(to: &request, loop: loop.number)
       guard let response, response.body.isAtHand, isBodyComplete, head.isKeepAlive, !isDraining else {
-        pending = Pending(request: request, response: response, begun: begun, sentBefore: sentBefore)
+        pending = Pending(request: request, response: response, begin: begin)
         return false
       }
       append(response, isKeepAlive: true, isHead: head.method == .head, minorVersion: head.minorVersion)
-      observe(request, response, since: begun, sentBefore: sentBefore)
+      observe(request, response, since: begin)
       servedWithoutWait += 1
     }
     return false
@@ -166,10 +171,10 @@ actor HTTPConnection {
     let isKeepAlive = head.isKeepAlive && !isDraining && leavesShortBody()
     let continuation: Continuation
     do { continuation = try await send(response, to: head, isKeepAlive: isKeepAlive) } catch {
-      observe(next.request, response, since: next.begun, sentBefore: next.sentBefore)
+      observe(next.request, response, since: next.begin)
       throw error
     }
-    observe(next.request, response, since: next.begun, sentBefore: next.sentBefore)
+    observe(next.request, response, since: next.begin)
     guard continuation.isKeepAlive else { return continuation }
     if !isBodyComplete, try await !skipBody() { return .close }
     hasAnswerBegun = false

@@ -8,6 +8,7 @@ package struct ServerHandler: Sendable {
   private let router: Router
   private let decorator: @Sendable (inout Response, RequestHead?) -> Void
   private let guardian: Guardian
+  private let logsRequests: Bool
   /// Is told of every request that was answered.
   let observer: (@Sendable (Exchange) -> Void)?
   /// Counts what is answered.
@@ -25,6 +26,7 @@ package struct ServerHandler: Sendable {
   ) {
     self.router = router
     self.logger = logger
+    logsRequests = logger.logLevel <= .debug
     self.guardian = guardian
     self.decorator = decorator
     self.observer = observer
@@ -112,7 +114,7 @@ package struct ServerHandler: Sendable {
   /// Puts the fields on an answer that every answer carries.
   func decorate(_ response: inout Response, for head: RequestHead?, id: String) {
     decorator(&response, head)
-    if logger.logLevel <= .debug, let head {
+    if logsRequests, let head {
       logger.debug(
         "request",
         metadata: [
