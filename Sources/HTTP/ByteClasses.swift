@@ -12,6 +12,27 @@ enum ByteClasses {
   /// Whether a byte may stand in a field value: visible, obs-text, space or tab (section 5.5).
   static func isFieldValue(_ byte: UInt8) -> Bool { byte >= 0x20 && byte != 0x7F || byte == 0x09 }
 
+  /// Whether all of these bytes are visible ones, obs-text or spaces, eight at a time; false where there is a tab, too.
+  static func areSimple(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    let (ones, highs): (UInt64, UInt64) = (0x0101_0101_0101_0101, 0x8080_8080_8080_8080)
+    var controls: UInt64 = 0
+    var place = 0
+    while place + 8 <= bytes.count {
+      let word = unsafe bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+      let deletes = word ^ (ones &* 0x7F)
+      // A byte below n sets its highest bit in (word - n) & ~word; so does one above such a byte now and then.
+      controls |= (word &- ones &* 0x20) & ~word | (deletes &- ones) & ~deletes
+      place += 8
+    }
+    guard controls & highs == 0 else { return false }
+    while place < bytes.count {
+      let byte = unsafe bytes[place]
+      if byte < 0x20 || byte == 0x7F { return false }
+      place += 1
+    }
+    return true
+  }
+
   /// Whether a byte may stand in a request target: visible ASCII; RFC 9112 section 3.2 leaves the rest to be encoded.
   static func isTarget(_ byte: UInt8) -> Bool { byte > 0x20 && byte < 0x7F }
 

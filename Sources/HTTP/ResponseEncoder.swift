@@ -29,7 +29,9 @@ package enum ResponseEncoder {
     bytes.append(UInt8(ascii: " "))
     let start = bytes.count
     bytes.append(value)
-    for index in start..<bytes.count where !ByteClasses.isFieldValue(bytes[index]) { bytes[index] = 0x20 }
+    if !(unsafe bytes.withUnsafeBytes { unsafe ByteClasses.areSimple(UnsafeRawBufferPointer(rebasing: $0[start...])) }) {
+      for index in start..<bytes.count where !ByteClasses.isFieldValue(bytes[index]) { bytes[index] = 0x20 }
+    }
     endHead(into: &bytes)
   }
 

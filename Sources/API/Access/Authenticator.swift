@@ -86,6 +86,7 @@ struct Authenticator: Sendable {
     {
       return String(value[value.index(after: space)...].withoutOuterSpace)
     }
+    guard head.fields["sec-websocket-protocol"] != nil else { return nil }
     for value in head.fields.values(of: "sec-websocket-protocol") {
       for part in value.split(separator: ",").map(\.withoutOuterSpace) where part.hasPrefix(Self.keyProtocol) {
         return String(part.dropFirst(Self.keyProtocol.count))
