@@ -44,10 +44,12 @@ import Testing
     return (early, found)
   }
 
-  /// Every place in a short input, and some sixty in a long one, near its ends and between.
+  /// Every place in a short input; some sixty in a longer one, near its ends and between; a third of them in a long one.
   private static func splits(_ count: Int) -> Set<Int> {
     if count <= 100 { return Set(0...count) }
-    return Set(Array(0...15) + Array(count - 15...count) + Array(stride(from: 16, to: count, by: max(1, count / 30))))
+    let (edge, between) = count <= 4000 ? (15, 30) : (5, 10)
+    return Set(
+      Array(0...edge) + Array(count - edge...count) + Array(stride(from: 16, to: count, by: max(1, count / between))))
   }
 
   @Test func `gives the same at every split, and a prefix never more than the whole`() throws {
@@ -62,5 +64,36 @@ import Testing
         #expect(zip(found.early, whole).allSatisfy { $1.hasPrefix($0) }, "\(name) up to \(split)")
       }
     }
+  }
+}
+
+extension `Request corpus` {
+  /// A head that is sent again need not be read again: all else must be as if it were.
+  @Test func `gives the same for each request that is sent again on a connection`() throws {
+    var count = 0
+    for (name, bytes) in try Self.corpus() where bytes.count <= 2000 {
+      let once = Self.decode(bytes[...], []).all
+      guard once.last == "end" else { continue }
+      count += 1
+      let thrice = bytes + bytes + bytes
+      for split in Self.splits(thrice.count) {
+        #expect(Self.decode(thrice[..<split], thrice[split...]).all == once + once + once, "\(name) split at \(split)")
+      }
+    }
+    #expect(count >= 50)
+  }
+
+  @Test(arguments: [
+    ("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", "GET /b HTTP/1.1\r\nHost: a\r\n\r\n", "/b"),
+    ("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", "GET /a HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", "/a"),
+    ("GET /a HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n", "GET /a HTTP/1.1\r\nHost: a\r\n\r\n", "/a"),
+    ("\r\nGET /a HTTP/1.1\r\nHost: a\r\n\r\n", "GET /c HTTP/1.1\r\nHost: a\r\n\r\n", "/c"),
+  ])
+  func `does not take a request for the one before it`(first: String, second: String, path: String) throws {
+    var (decoder, queue, heads) = (RequestDecoder(), ByteQueue(), [RequestHead]())
+    queue.append(Array((first + second + first).utf8))
+    while let event = try decoder.next(&queue) { if case .head(let head) = event { heads.append(head) } }
+    #expect(heads.map(\.path) == ["/a", path, "/a"])
+    #expect(heads.map(\.fields.fields.count) == [first, second, first].map { $0.contains("X: y") ? 2 : 1 })
   }
 }

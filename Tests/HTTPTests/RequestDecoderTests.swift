@@ -164,6 +164,21 @@ import Testing
     #expect(PercentEncoding.decode(PercentEncoding.encode(text)) == text)
   }
 
+  @Test func `is not needed for any byte of a field, wherever it stands`() {
+    for length in 1...18 {
+      for place in 0..<length {
+        for byte in UInt8(0)..<128 {
+          var value = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+          value[place] = byte
+          var bytes: [UInt8] = []
+          ResponseEncoder.field("x", String(decoding: value, as: UTF8.self), into: &bytes)
+          if byte < 0x20 && byte != 0x09 || byte == 0x7F { value[place] = 0x20 }
+          #expect(bytes == Array("x: ".utf8) + value + Array("\r\n".utf8))
+        }
+      }
+    }
+  }
+
   @Test func `is not needed for fields, which cannot break out of their line`() {
     var bytes: [UInt8] = []
     ResponseEncoder.field("x", "a\r\nSet-Cookie: b\u{0}", into: &bytes)
