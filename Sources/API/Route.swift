@@ -86,8 +86,9 @@ extension Route {
     method == .post && !isAnswerSecret && answers.contains { $0.status == .created || $0.status == .accepted }
   }
 
-  /// Puts it on a router, by each of its patterns. Its handler checks the caller, reads and checks the request, then
-  /// answers it; a body may have so many bytes.
+  /// Puts it on a router, by each of its patterns.
+  ///
+  /// Its handler checks the caller, reads and checks the request, then answers it; a body may have so many bytes.
   func register(on router: inout Router, bodyLimit: Int, idempotency: IdempotencyService, gate: RouteGate) {
     let patterns = (isAtRoot ? [path] : []) + ["/api/v1" + path] + (alias.map { [$0] } ?? [])
     let access = access

@@ -29,7 +29,10 @@ package enum ResponseEncoder {
     bytes.append(UInt8(ascii: " "))
     let start = bytes.count
     bytes.append(value)
-    if !(unsafe bytes.withUnsafeBytes { unsafe ByteClasses.areSimple(UnsafeRawBufferPointer(rebasing: $0[start...])) }) {
+    let isSimple = unsafe bytes.withUnsafeBytes {
+      unsafe ByteClasses.areSimple(UnsafeRawBufferPointer(rebasing: $0[start...]))
+    }
+    if !isSimple {
       for index in start..<bytes.count where !ByteClasses.isFieldValue(bytes[index]) { bytes[index] = 0x20 }
     }
     endHead(into: &bytes)

@@ -1,6 +1,7 @@
 import HTTP
 import HTTPTypes
 import JSON
+import Logging
 import Platform
 
 extension HTTPConnection {
@@ -199,6 +200,44 @@ extension HTTPConnection {
   func write(_ data: [UInt8], isChunked: Bool) async throws {
     if isChunked { ResponseEncoder.chunk(data, into: &outbound) } else { outbound.append(contentsOf: data) }
     if try !flushNow() { try await flush() }
+  }
+
+  /// Writes what waits to be written as far as the system takes it at once; whether that was all.
+  func flushNow() throws -> Bool {
+    guard !outbound.isEmpty else { return true }
+    let count = try channel.writeNow(outbound)
+    guard count == outbound.count else {
+      outbound.removeFirst(count)
+      return false
+    }
+    outbound.removeAll(keepingCapacity: outbound.capacity <= 64 * 1024)
+    return true
+  }
+
+  func flush() async throws {
+    guard try !flushNow() else { return }
+    let bytes = outbound
+    outbound = []
+    try await channel.write(bytes, timeout: configuration.writeTimeout)
+  }
+
+  /// Answers what cannot be served and closes.
+  func refuse(_ problem: Problem) async {
+    requestID = UUIDv7.make()
+    do {
+      var response = problem.response(instance: "", requestID: requestID)
+      handler.decorate(&response, for: nil, id: requestID)
+      append(response, isKeepAlive: false)
+      try await linger()
+    } catch {
+      handler.logger.trace("could not refuse a request", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  /// Closes so that the client still gets the answer: half-close, then read on for a while (RFC 9112 section 9.6).
+  func linger() async throws {
+    try await flush()
+    try await channel.linger()
   }
 }
 

@@ -149,7 +149,7 @@ actor HTTPConnection {
       var request = makeRequest(head)
       requestID = request.id
       let begin = handler.observer == nil ? nil : Begin(nanoseconds: MonotonicClock.nanoseconds, bytes: handedOver)
-      let response = try handler.respondImmediately(to: &request, loop: loop.number)
+      let response = handler.respondImmediately(to: &request, loop: loop.number)
       guard let response, response.body.isAtHand, isBodyComplete, head.isKeepAlive, !isDraining else {
         pending = Pending(request: request, response: response, begin: begin)
         return false
@@ -281,44 +281,6 @@ actor HTTPConnection {
     hasAnswerBegun = true
     while receivedBody <= Self.skippedBody { if try await nextBodyBytes() == nil { return true } }
     return false
-  }
-
-  /// Writes what waits to be written as far as the system takes it at once; whether that was all.
-  func flushNow() throws -> Bool {
-    guard !outbound.isEmpty else { return true }
-    let count = try channel.writeNow(outbound)
-    guard count == outbound.count else {
-      outbound.removeFirst(count)
-      return false
-    }
-    outbound.removeAll(keepingCapacity: outbound.capacity <= 64 * 1024)
-    return true
-  }
-
-  func flush() async throws {
-    guard try !flushNow() else { return }
-    let bytes = outbound
-    outbound = []
-    try await channel.write(bytes, timeout: configuration.writeTimeout)
-  }
-
-  /// Answers what cannot be served and closes.
-  private func refuse(_ problem: Problem) async {
-    requestID = UUIDv7.make()
-    do {
-      var response = problem.response(instance: "", requestID: requestID)
-      handler.decorate(&response, for: nil, id: requestID)
-      append(response, isKeepAlive: false)
-      try await linger()
-    } catch {
-      handler.logger.trace("could not refuse a request", metadata: ["reason": "\(error)"])
-    }
-  }
-
-  /// Closes so that the client still gets the answer: half-close, then read on for a while (RFC 9112 section 9.6).
-  private func linger() async throws {
-    try await flush()
-    try await channel.linger()
   }
 }
 

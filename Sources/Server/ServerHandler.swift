@@ -41,9 +41,10 @@ package struct ServerHandler: Sendable {
     return id
   }
 
-  /// Answers a request that needs no waiting, whatever happens in the handler; nil when it has to be waited for, by
-  /// `respond`. On the event loop of that number, once for each request.
-  func respondImmediately(to request: inout Request, loop: Int) throws -> Response? {
+  /// Answers a request that needs no waiting, whatever happens in the handler, once; nil when `respond` must follow.
+  ///
+  /// On the event loop of that number.
+  func respondImmediately(to request: inout Request, loop: Int) -> Response? {
     let begun = MonotonicClock.nanoseconds
     var response: Response
     do {
@@ -57,12 +58,14 @@ package struct ServerHandler: Sendable {
         request.handler = handler
         return nil
       }
-    } catch { response = try answer(to: error, for: request) }
+    } catch { response = answer(to: error, for: request) }
     finish(&response, to: request, since: begun, loop: loop)
     return response
   }
 
   /// Answers any other request, whatever happens in the handler.
+  ///
+  /// - Throws: `ConnectionError` or `HTTPParseError` when the connection has failed.
   func respond(to request: Request, loop: Int) async throws -> Response {
     let begun = MonotonicClock.nanoseconds
     var request = request
@@ -70,7 +73,11 @@ package struct ServerHandler: Sendable {
     do {
       response = try await handle(&request)
       try Representation.select(&response, for: request.head)
-    } catch { response = try answer(to: error, for: request) }
+    } catch let error as ConnectionError {
+      throw error
+    } catch let error as HTTPParseError {
+      throw error
+    } catch { response = answer(to: error, for: request) }
     finish(&response, to: request, since: begun, loop: loop)
     return response
   }
@@ -90,25 +97,20 @@ package struct ServerHandler: Sendable {
       route: request.label, status: response.status.code, nanoseconds: MonotonicClock.nanoseconds - begun, loop: loop)
   }
 
-  /// What a request is told that has failed; a failure of its connection is thrown again.
-  private func answer(to error: any Error, for request: Request) throws -> Response {
+  /// What a request is told that has failed.
+  private func answer(to error: any Error, for request: Request) -> Response {
     let (head, id) = (request.head, request.id)
-    switch error {
-    case let problem as Problem:
+    if let problem = error as? Problem {
       var response = problem.response(instance: head.path, requestID: id)
       Representation.compress(&response, for: head)
       return response
-    case is ConnectionError, is HTTPParseError: throw error
-    default:
-      logger.error(
-        "request failed",
-        metadata: [
-          "request_id": "\(id)", "method": "\(head.method)", "path": "\(head.path)", "error": "\(error)",
-        ])
-      let problem = Problem(
-        .internalServerError, code: "internal_error", "something went wrong inside; the log names request \(id)")
-      return problem.response(instance: head.path, requestID: id)
     }
+    logger.error(
+      "request failed",
+      metadata: ["request_id": "\(id)", "method": "\(head.method)", "path": "\(head.path)", "error": "\(error)"])
+    let problem = Problem(
+      .internalServerError, code: "internal_error", "something went wrong inside; the log names request \(id)")
+    return problem.response(instance: head.path, requestID: id)
   }
 
   /// Puts the fields on an answer that every answer carries.

@@ -16,7 +16,8 @@ import Testing
     router.add(.get, "/now/{id}", immediately: { request in .json(.string(request.parameters["id"] ?? "")) })
     router.add(.get, "/never", immediately: { _ in throw SystemError(code: 5, operation: "reveal /etc/secret") })
     router.add(.get, "/refused", immediately: { _ in throw Problem(.conflict, code: "taken", "it is taken") })
-    router.add(.get, "/large", immediately: { _ in Response(.ok, body: .bytes([UInt8](repeating: 120, count: 70_000))) })
+    let large = [UInt8](repeating: UInt8(ascii: "x"), count: 70_000)
+    router.add(.get, "/large", immediately: { _ in Response(.ok, body: .bytes(large)) })
     router.add(.get, "/later") { _ in
       await Task.yield()
       return .json("later")
@@ -107,25 +108,31 @@ import Testing
       try await client.send(String(repeating: Self.get("/large"), count: count) + Self.last)
       return try await client.readToEnd()
     }
-    #expect(received.count { $0 == 120 } >= count * size)
+    #expect(received.count { $0 == UInt8(ascii: "x") } >= count * size)
     #expect(String(decoding: received.suffix(7), as: UTF8.self) == "\"later\"")
   }
 
-  @Test func `begin the time of the next request anew`() async throws {
-    let slow = try await withServer(
+  /// What follows an answer, the time that a head or an idle connection has, and what the client sees in the end.
+  @Test(arguments: [("", 60, 0.001, "\"now\""), ("GET /now HT", 0.001, 60, "the request did not arrive in time")])
+  func `begin the time of the next request anew`(
+    rest: String, headTimeout: Double, idleTimeout: Double, wanted: String
+  ) async throws {
+    let text = try await withServer(
       Self.router,
-      configure: { $0.headTimeout = .seconds(1) },
+      configure: { configuration in
+        configuration.headTimeout = .seconds(headTimeout)
+        configuration.idleTimeout = .seconds(idleTimeout)
+      },
       { port in
         let client = try RawClient(port: port)
         try await client.send(Self.get("/now"))
-        _ = try await client.read(until: "\"now\"")
-        // Longer than a head may take: the connection is idle.
-        try await Task.sleep(for: .seconds(2.5))
-        try await client.send(Self.get("/now") + "GET /now HT")
-        return String(decoding: try await client.readToEnd(), as: UTF8.self)
+        let answer = try await client.read(until: "\"now\"")
+        try await client.send(rest)
+        return answer + String(decoding: try await client.readToEnd(), as: UTF8.self)
       })
-    #expect(slow.hasPrefix("HTTP/1.1 200 OK\r\n"))
-    #expect(slow.contains("HTTP/1.1 408 "))
+    #expect(text.hasPrefix("HTTP/1.1 200 OK\r\n"))
+    #expect(text.contains(wanted))
+    #expect(text.contains("HTTP/1.1 408 ") == !rest.isEmpty)
   }
 
   @Test func `are told to the observer and counted`() async throws {
