@@ -87,7 +87,7 @@ let package = Package(
     room("Terminal", ["Sandbox", "Platform", "JSON"]),
 
     // The server and its protocols.
-    room("Server", ["HTTP", "WebSocket", "Compression", "Platform", "JSON", httpTypes, logging]),
+    room("Server", ["HTTP", "WebSocket", "Compression", "CPlatform", "Platform", "JSON", httpTypes, logging]),
     room("SocketIO", ["JSON"]),
     room("WebSocket", ["HTTP", "Compression", crypto, httpTypes]),
     room("HTTP", [httpTypes]),

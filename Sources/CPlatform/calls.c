@@ -18,6 +18,14 @@ int cplatform_thread_id(void) {
     return id;
 }
 
+ssize_t cplatform_send(int socket, const void *bytes, size_t count) {
+    return syscall(SYS_sendto, socket, bytes, count, MSG_NOSIGNAL, NULL, 0);
+}
+
+ssize_t cplatform_receive(int socket, void *bytes, size_t count) {
+    return syscall(SYS_recvfrom, socket, bytes, count, 0, NULL, NULL);
+}
+
 void cplatform_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int cplatform_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }

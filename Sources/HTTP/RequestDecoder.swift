@@ -42,7 +42,11 @@ package struct RequestDecoder: Sendable {
   package mutating func next(_ queue: inout ByteQueue) throws(HTTPParseError) -> Event? {
     do {
       let event = try step(&queue)
-      isIdle = if case .head = state { !parser.hasBegun } else { false }
+      switch state {
+      case .head: isIdle = !parser.hasBegun
+      case .end: isIdle = true
+      default: isIdle = false
+      }
       return event
     } catch {
       state = .failed(error)

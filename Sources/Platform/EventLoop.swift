@@ -139,7 +139,7 @@ package final class EventLoop: SerialExecutor, Sendable {
   /// Reads once from a socket (recv(2)), which takes a shorter way through the kernel; otherwise like `read`.
   package func receive(_ socket: Int32, _ body: (UnsafeRawBufferPointer) -> Void) -> Int {
     let scratch = unsafe local.scratch
-    return unsafe lend(recv(socket, scratch.baseAddress, scratch.count, 0), of: scratch, body)
+    return unsafe lend(cplatform_receive(socket, scratch.baseAddress, scratch.count), of: scratch, body)
   }
 
   private func lend(

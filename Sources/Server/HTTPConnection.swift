@@ -157,6 +157,7 @@ actor HTTPConnection {
       append(response, isKeepAlive: true, isHead: head.method == .head, minorVersion: head.minorVersion)
       observe(request, response, since: begin)
       servedWithoutWait += 1
+      if channel.inbound.isEmpty { return true }
     }
     return false
   }

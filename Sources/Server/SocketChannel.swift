@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 import HTTP
 import Platform
@@ -149,7 +150,7 @@ protocol ReadAttendant: AnyObject {
 
   private func send(_ bytes: [UInt8], from offset: Int) -> Int {
     let count = unsafe bytes.withUnsafeBytes {
-      unsafe Glibc.send(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset, Int32(MSG_NOSIGNAL))
+      unsafe cplatform_send(descriptor, $0.baseAddress?.advanced(by: offset), $0.count - offset)
     }
     sentBytes += max(0, count)
     return count

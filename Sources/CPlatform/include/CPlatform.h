@@ -11,6 +11,11 @@
 /* The kernel's id of the calling thread; unlike pthread_self() it is read anew after an await. */
 int cplatform_thread_id(void);
 
+/* send(2) with MSG_NOSIGNAL, and recv(2), but no points of cancellation (pthreads(7)): no thread here is ever cancelled,
+   and getting ready for it costs a fiftieth of a short request. */
+ssize_t cplatform_send(int socket, const void *bytes, size_t count);
+ssize_t cplatform_receive(int socket, void *bytes, size_t count);
+
 /* Names the calling thread, see pthread_setname_np(3). */
 void cplatform_name_thread(const char *name);
 
