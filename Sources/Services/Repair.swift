@@ -107,17 +107,18 @@ package struct Repair: Sendable {
     do {
       let project = try await projects.project(diff.projectId)
       let repository = projects.repositories.writer(project.repositoryPath)
-      if diff.status == .committed {
-        _ = try await diffs.endCommit(diff, in: repository)
-        return
-      }
       if let head = try await repository.head().commit, try await repository.isAncestor(commit, of: head) {
         if let base = ObjectID(diff.baseCommit) {
           try await repository.finishCheckout(
             from: try await repository.tree(of: base), to: try await repository.tree(of: commit))
         }
         logger.notice("finishing a commit that was cut short", metadata: ["diff": "\(diff.id)"])
-        _ = try await diffs.finish(diff, commit: commit, in: repository)
+        if diff.status == .committed {
+          try await diffs.cleanUp(behind: diff, in: repository)
+          _ = await diffs.endCommit(diff)
+        } else {
+          _ = try await diffs.finish(diff, commit: commit, in: repository)
+        }
         return
       }
     } catch {

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import queue
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -206,6 +207,19 @@ def pytest_runtest_makereport(item, call):
         return
     for daemon in getattr(item, "daemons", []):
         report.sections.append((f"standard error of {daemon.folder}", daemon.stderr[-8000:]))
+
+
+@pytest.fixture
+def compiled(tmp_path):
+    """Makes libraries of C, by the Swift toolchain's clang, to be loaded before all others (LD_PRELOAD in ld.so(8))."""
+    clang = pathlib.Path(os.path.realpath(shutil.which("swift"))).parent / "clang"
+
+    def compile_library(source):
+        library = tmp_path / f"{abs(hash(source)):x}.so"
+        subprocess.run([clang, "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=source.encode(), check=True)
+        return str(library)
+
+    return compile_library
 
 
 @pytest.fixture

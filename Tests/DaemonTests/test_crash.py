@@ -15,6 +15,7 @@ import pytest
 from websockets.exceptions import WebSocketException
 
 from conftest import approve, commit, events_until, git, make_project, make_session, subscribed, vibe, wait_until
+from proposals import patch, propose
 
 PROMPTS = ["Create a triage agent", "Make it speak Spanish"]
 ORDER = ["evaluator_approved", "human_approved", "committed"]
@@ -297,3 +298,44 @@ def test_what_follows_a_commit_is_done_also_after_a_kill(make_daemon, at):
     refs = git(project["repository_path"], "for-each-ref", "--format=%(refname)", "refs/proposals").split()
     assert refs == [f"refs/proposals/{second['diff_id']}"]
     assert remembered(session, session["openai_session_key"] + "_evaluator") == []
+
+
+# Holds up whoever replaces an index, as long as the file named by HOLD is there.
+HELD_INDEX = """
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int rename(const char *from, const char *to) {
+    const char *hold = getenv("HOLD"), *name = strrchr(to, '/');
+    while (name && strcmp(name, "/index") == 0 && access(hold, F_OK) == 0) usleep(1000);
+    return (int)syscall(SYS_rename, from, to);
+}
+"""
+
+
+def test_a_kill_while_the_work_tree_follows_a_commit_that_is_written_down(make_daemon, compiled, tmp_path):
+    hold = tmp_path / "hold"
+    daemon = make_daemon(LD_PRELOAD=compiled(HELD_INDEX), HOLD=str(hold))
+    client = daemon.client()
+    project = make_project(client)
+    folder = pathlib.Path(project["repository_path"])
+    diff = propose(client, project, patch("notes.txt", None, "new\n"))["id"]
+    hold.touch()
+    request = threading.Thread(target=unless_killed, args=[client.post, f"/diffs/{diff}/accept"])
+    with subscribed(daemon, f"project:{project['id']}") as socket:
+        request.start()
+        events_until(socket, "code_changed")
+    wait_until(lambda: (folder / ".git/index.lock").exists(), "the index being replaced")
+    assert client.get(f"/diffs/{diff}").json()["status"] == "committed"
+    assert request.is_alive(), "who accepts a diff finds its work tree as it is to be"
+    daemon.kill()
+    request.join()
+    assert git(folder, "status", "--porcelain") != ""
+    hold.unlink()
+    client = daemon.start().client()
+    assert git(folder, "status", "--porcelain") == ""
+    assert (folder / "notes.txt").read_text() == "new\n"
+    assert client.get(f"/diffs/{diff}").json()["status"] == "committed"
+    assert daemon.rows("SELECT id FROM diffs WHERE committing_sha IS NOT NULL") == []

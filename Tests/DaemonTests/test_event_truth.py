@@ -1,11 +1,6 @@
 """What an event says is so when it comes."""
 
 import concurrent.futures
-import os
-import shutil
-import subprocess
-
-import pytest
 
 from conftest import events_until, make_project, subscribed, wait_until
 
@@ -20,19 +15,9 @@ int fdatasync(int file) {
 """
 
 
-@pytest.fixture
-def slow_disk(tmp_path):
-    """A library that makes every sync take 300 ms, compiled by the Swift toolchain's clang."""
-    source, library = tmp_path / "slow_disk.c", tmp_path / "slow_disk.so"
-    source.write_text(SLOW_DISK)
-    clang = os.path.join(os.path.dirname(os.path.realpath(shutil.which("swift"))), "clang")
-    subprocess.run([clang, "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
-
-
-def test_what_an_event_says_is_true_when_it_comes(make_daemon, slow_disk):
+def test_what_an_event_says_is_true_when_it_comes(make_daemon, compiled):
     """Whoever reads the event asks at once, while the one who made the change still waits for the disk."""
-    daemon = make_daemon(LD_PRELOAD=slow_disk)
+    daemon = make_daemon(LD_PRELOAD=compiled(SLOW_DISK))
     client = daemon.client()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         made = pool.submit(make_project, client)

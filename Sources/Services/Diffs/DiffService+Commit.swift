@@ -83,33 +83,43 @@ extension DiffService {
   ///
   /// The row names the commit as begun until all of it is done, so that a crash in between is made good.
   func finish(_ diff: DiffRecord, commit: ObjectID, in repository: Repository) async throws -> DiffRecord {
-    let entry = try await repository.follow(commit, from: ObjectID(diff.baseCommit))
+    // The work tree follows while the database writes and the others are labelled, which takes as long.
+    async let checkout: Void = repository.follow(commit, from: ObjectID(diff.baseCommit))
+    let committed = try await writeCommitted(diff, commit)
+    try await cleanUp(behind: committed, in: repository)
+    try await checkout
+    return await endCommit(committed)
+  }
+
+  private func writeCommitted(_ diff: DiffRecord, _ commit: ObjectID) async throws -> DiffRecord {
     let committed = Mutex(diff)
-    try await projects.refresh(diff.projectId) { project, db, events in
-      guard var row = try db.diff(id: diff.id) else { throw ServiceError(.notFound, "Diff not found") }
-      (row.status, row.mergeStatus, row.committedSha) = (.committed, .applied, commit.hex)
-      row.updatedAt = Timestamp.now.text
-      try db.update(row)
-      events.append(NewEvent("diff.updated", topics: row.topics, data: DiffView.updated(row)))
-      events.append(
-        NewEvent(
-          "code_changed", topics: row.topics,
-          data: [
-            "project_id": .string(row.projectId), "new_code": JSONValue(project.currentCode),
-            "committed_sha": .string(commit.hex), "diff_id": .string(row.id), "trace_id": JSONValue(row.traceId),
-          ]))
-      events.append(
-        NewEvent(
-          "code_update", topics: row.topics,
-          data: ["content": JSONValue(project.currentCode), "filename": JSONValue(entry)]))
-      committed.withLock { [row] in $0 = row }
+    try await projects.refresh(diff.projectId) { entry in
+      { project, db, events in
+        guard var row = try db.diff(id: diff.id) else { throw ServiceError(.notFound, "Diff not found") }
+        (row.status, row.mergeStatus, row.committedSha) = (.committed, .applied, commit.hex)
+        row.updatedAt = Timestamp.now.text
+        try db.update(row)
+        events.append(NewEvent("diff.updated", topics: row.topics, data: DiffView.updated(row)))
+        events.append(
+          NewEvent(
+            "code_changed", topics: row.topics,
+            data: [
+              "project_id": .string(row.projectId), "new_code": JSONValue(project.currentCode),
+              "committed_sha": .string(commit.hex), "diff_id": .string(row.id), "trace_id": JSONValue(row.traceId),
+            ]))
+        events.append(
+          NewEvent(
+            "code_update", topics: row.topics,
+            data: ["content": JSONValue(project.currentCode), "filename": JSONValue(entry)]))
+        committed.withLock { [row] in $0 = row }
+      }
     }
-    return try await endCommit(committed.withLock { $0 }, in: repository)
+    return committed.withLock { $0 }
   }
 
   /// Does what follows a commit that is written down: clears the evaluator's memory, which was about code that is
   /// committed now, lets go of the proposal, and labels the other diffs anew.
-  func endCommit(_ committed: DiffRecord, in repository: Repository) async throws -> DiffRecord {
+  func cleanUp(behind committed: DiffRecord, in repository: Repository) async throws {
     if let session = try await evaluatorSession(of: committed) {
       try await projects.disk.run {
         try ConversationFile(path: session.conversationsDbPath).clear(sessions: [session.evaluatorKey])
@@ -118,6 +128,10 @@ extension DiffService {
     async let removal: Void = repository.removeReference(Self.reference(committed.id))
     _ = try await bringLabels(of: committed.projectId)
     try await removal
+  }
+
+  /// Notes that nothing of a commit is left to do.
+  func endCommit(_ committed: DiffRecord) async -> DiffRecord {
     await journal.post { db, _ in
       guard var diff = try db.diff(id: committed.id) else { return }
       diff.committingSha = nil

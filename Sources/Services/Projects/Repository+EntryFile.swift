@@ -23,17 +23,16 @@ extension Repository {
   /// The text of the entry file of a commit.
   func code(of commit: ObjectID) throws(GitError) -> String? { try entryFile(in: try tree(of: commit))?.text }
 
-  /// The branch, its newest commit and the text of that one's entry file.
-  func state() throws(GitError) -> (branch: String, commit: ObjectID?, code: String?) {
+  /// The branch, its newest commit and that one's entry file.
+  func state() throws(GitError) -> (branch: String, commit: ObjectID?, entry: (path: String, text: String)?) {
     let head = try head()
     guard let commit = head.commit else { return (head.branch, nil, nil) }
-    return (head.branch, commit, try code(of: commit))
+    return (head.branch, commit, try entryFile(in: try tree(of: commit)))
   }
 
-  /// Brings the work tree from one commit to another that has become the head, and says the path of its entry file.
-  func follow(_ commit: ObjectID, from base: ObjectID?) throws(GitError) -> String? {
-    let tree = try tree(of: commit)
-    if let base { try followHead(from: try self.tree(of: base), to: tree) }
-    return try entryPath(in: tree)
+  /// Brings the work tree from one commit to another that has become the head.
+  func follow(_ commit: ObjectID, from base: ObjectID?) throws(GitError) {
+    guard let base else { return }
+    try followHead(from: try tree(of: base), to: try tree(of: commit))
   }
 }

@@ -61,7 +61,10 @@ extension TerminalService {
     for session in sessions { await session.end(.deleted) }
     for session in sessions { await session.waitForEnd() }
     state.withLock { state in
-      for id in ids { state.live[id] = nil }
+      for id in ids {
+        // Here, too: who deletes a terminal to start another must not wait for the one who follows it.
+        if let live = state.live.removeValue(forKey: id) { state.end(live.record) }
+      }
       state.ended.removeAll(where: ids.contains)
     }
   }

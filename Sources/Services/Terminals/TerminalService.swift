@@ -35,13 +35,13 @@ package final class TerminalService: Sendable {
   struct Live: Sendable {
     let session: TerminalSession
     let record: TerminalRecord
-    /// Whether it counts towards the limits.
-    var isCounted = true
   }
 
   struct State {
     /// Those that run, and those that are about to, by project.
     var counts: [String: Int] = [:]
+    /// The ids of those that run, until somebody has seen them end.
+    var counted: Set<String> = []
     var live: [String: Live] = [:]
     /// Those of `live` that have ended, oldest first.
     var ended: [String] = []
@@ -111,15 +111,20 @@ package final class TerminalService: Sendable {
   private func admit(_ live: Live) async throws {
     let isStopping = state.withLock { state in
       state.live[live.record.id] = live
+      state.counted.insert(live.record.id)
       return state.isStopping
     }
     do {
       guard !isStopping else { throw ServiceError(.unavailable, "the daemon is stopping; start the terminal again") }
       try await keep(live.record)
     } catch {
-      state.withLock { $0.live[live.record.id] = nil }
+      // Who asked for it lets go of its place.
+      state.withLock { state in
+        state.live[live.record.id] = nil
+        state.counted.remove(live.record.id)
+      }
       // It has to be followed to be ended.
-      startedInput.yield(Live(session: live.session, record: live.record, isCounted: false))
+      startedInput.yield(live)
       await live.session.end(.deleted)
       throw error
     }
@@ -174,10 +179,19 @@ package final class TerminalService: Sendable {
   }
 
   private func release(_ project: String) {
-    state.withLock { state in
-      let count = state.counts[project, default: 1] - 1
-      state.counts[project] = count == 0 ? nil : count
-    }
+    state.withLock { $0.release(project) }
+  }
+}
+
+extension TerminalService.State {
+  /// Gives the place of a terminal that has ended to others, once.
+  mutating func end(_ record: TerminalRecord) {
+    if counted.remove(record.id) != nil { release(record.projectId) }
+  }
+
+  fileprivate mutating func release(_ project: String) {
+    let count = counts[project, default: 1] - 1
+    counts[project] = count == 0 ? nil : count
   }
 }
 
@@ -226,7 +240,7 @@ extension TerminalService {
 
   /// One terminal from its start to its end.
   private func follow(_ live: Live) async {
-    defer { if live.isCounted { release(live.record.projectId) } }
+    defer { state.withLock { $0.end(live.record) } }
     guard let end = await live.session.run() else { return }
     var record = live.record
     record.state = .exited
