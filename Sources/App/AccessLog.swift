@@ -4,7 +4,6 @@ import HTTPTypes
 import JSON
 import Platform
 import Server
-import Services
 import Synchronization
 
 /// A line for each request, written a few times a second by a thread of its own: a log that is read slowly never holds

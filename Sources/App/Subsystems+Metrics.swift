@@ -27,7 +27,6 @@ extension Subsystems {
           server.loopTimes.enumerated().map { ([("loop", "\($0.offset)")], $0.element.snapshot) }),
       ]
     }
-    // A thread that cannot be had leaves these out, and nothing else.
-    metrics.add { (try? await disk.run { ProcessMetrics.families }) ?? [] }
+    metrics.add { await disk.run { ProcessMetrics.families } }
   }
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -24,6 +25,17 @@ ssize_t cplatform_send(int socket, const void *bytes, size_t count) {
 
 ssize_t cplatform_receive(int socket, void *bytes, size_t count) {
     return syscall(SYS_recvfrom, socket, bytes, count, 0, NULL, NULL);
+}
+
+int cplatform_semaphore_wait(sem_t *semaphore, int64_t nanoseconds) {
+    struct timespec end;
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    nanoseconds += end.tv_nsec;
+    end.tv_sec += nanoseconds / 1000000000;
+    end.tv_nsec = nanoseconds % 1000000000;
+    int code;
+    do code = sem_clockwait(semaphore, CLOCK_MONOTONIC, &end); while (code < 0 && errno == EINTR);
+    return code;
 }
 
 void cplatform_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -24,11 +24,14 @@ package final class Journal: Sendable {
   let syncs: LogSync
   private let logger: Logger
   private let queue = Mutex(Queue())
+  /// Where the transactions run: each change of thread on the way would cost as much as a small one of them.
+  private let thread: DiskThread
+  /// Wakes the thread that waits for entries.
+  private let wake: ThreadSemaphore
 
   private struct Queue {
     var entries: [Entry] = []
     var isStopping = false
-    var writer: CheckedContinuation<Void, Never>?
     var producers: [CheckedContinuation<Void, Never>] = []
   }
 
@@ -55,6 +58,8 @@ package final class Journal: Sendable {
     self.logger = logger
     checkpoints = Checkpoints(logger: logger)
     syncs = try LogSync(database: store.pool.path, logger: logger)
+    thread = try DiskThread(name: "journal")
+    wake = try ThreadSemaphore()
     broadcaster = Broadcaster(range: try store.pool.read { db in try db.eventRange() })
   }
 
@@ -135,11 +140,11 @@ package final class Journal: Sendable {
   }
 
   private func enqueue(_ entry: Entry) {
-    let writer = queue.withLock { queue -> CheckedContinuation<Void, Never>? in
+    let isFirst = queue.withLock { queue in
       queue.entries.append(entry)
-      return queue.writer.take()
+      return queue.entries.count == 1
     }
-    writer?.resume()
+    if isFirst { wake.post() }
   }
 
   /// Writes until `stop` has been called and everything queued is written.
@@ -147,7 +152,8 @@ package final class Journal: Sendable {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.checkpoints.run(on: self.store) }
       group.addTask { await self.syncs.run() }
-      while let entries = await nextBatch() { await write(entries) }
+      await thread.run { while let entries = self.nextBatch() { self.write(entries) } }
+      syncs.stop()
       group.cancelAll()
     }
     broadcaster.close()
@@ -158,14 +164,11 @@ package final class Journal: Sendable {
 
   /// Lets `run` return once the queue is empty.
   package func stop() {
-    let writer = queue.withLock { queue -> CheckedContinuation<Void, Never>? in
-      queue.isStopping = true
-      return queue.writer.take()
-    }
-    writer?.resume()
+    queue.withLock { $0.isStopping = true }
+    wake.post()
   }
 
-  private func nextBatch() async -> [Entry]? {
+  private func nextBatch() -> [Entry]? {
     while true {
       let (entries, producers, isStopping) = queue.withLock { queue in
         defer {
@@ -177,21 +180,14 @@ package final class Journal: Sendable {
       for producer in producers { producer.resume() }
       guard entries.isEmpty else { return entries }
       guard !isStopping else { return nil }
-      await withCheckedContinuation { continuation in
-        let isDue = queue.withLock { queue -> Bool in
-          if !queue.entries.isEmpty || queue.isStopping { return true }
-          queue.writer = continuation
-          return false
-        }
-        if isDue { continuation.resume() }
-      }
+      wake.wait()
     }
   }
 
-  private func write(_ entries: [Entry]) async {
+  private func write(_ entries: [Entry]) {
     let begun = MonotonicClock.nanoseconds
     do {
-      let (records, results) = try await store.pool.writeWithoutTransaction { db in
+      let (records, results) = try store.pool.writeWithoutTransaction { db in
         try Self.commit(entries, in: db, redactor)
       }
       meter.commits.observe(nanoseconds: MonotonicClock.nanoseconds - begun)

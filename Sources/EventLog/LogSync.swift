@@ -15,55 +15,74 @@ final class LogSync: Sendable {
   typealias Finish = @Sendable (Result<Void, any Error>) -> Void
 
   /// Until what nobody waits for is synced.
-  private static let pause: Duration = .milliseconds(200)
+  private static let pause = 200_000_000
+
+  private struct Waiting {
+    var finishes: [Finish] = []
+    var isDirty = false
+    var isStopping = false
+  }
 
   /// How long syncs take.
   let times = Histogram()
-  private let file: LogFile
+  private let file: Mutex<LogFile>
   private let logger: Logger
-  private let waiting = Mutex<(finishes: [Finish], isDirty: Bool)>(([], false))
-  private let wakeups: AsyncStream<Void>
-  private let wake: AsyncStream<Void>.Continuation
+  private let waiting = Mutex(Waiting())
+  private let thread: DiskThread
+  private let wake: ThreadSemaphore
 
   /// For the log of the database file at a path.
-  init(database path: String, logger: Logger) throws {
-    file = try LogFile(path: path + "-wal")
+  init(database path: String, logger: Logger) throws(SystemError) {
+    file = Mutex(LogFile(path: path + "-wal"))
     self.logger = logger
-    (wakeups, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    thread = try DiskThread(name: "log-sync")
+    wake = try ThreadSemaphore()
   }
 
   /// Takes note of a transaction, and calls each of these once the disk has it, or has failed to take it.
   func note(_ finishes: [Finish]) {
-    waiting.withLock { waiting in
-      waiting.isDirty = true
-      waiting.finishes += finishes
+    let isNews = waiting.withLock { waiting in
+      defer {
+        waiting.isDirty = true
+        waiting.finishes += finishes
+      }
+      return !waiting.isDirty || !finishes.isEmpty
     }
-    if !finishes.isEmpty { wake.yield() }
+    if isNews { wake.post() }
   }
 
-  /// Syncs until the task is cancelled, and then once more for those who still wait.
+  /// Syncs until `stop`, and then once more for those who still wait.
   func run() async {
-    await withTaskGroup(of: Void.self) { group in
-      group.addTask {
-        // The sleep ends early only when the task is cancelled, which the condition sees.
-        while await (try? Task.sleep(for: Self.pause)) != nil {
-          if self.waiting.withLock(\.isDirty) { self.wake.yield() }
+    await thread.run {
+      while true {
+        let (isDirty, isUrgent, isStopping) = self.waiting.withLock {
+          ($0.isDirty, !$0.finishes.isEmpty || $0.isStopping, $0.isStopping)
+        }
+        if isDirty, isUrgent || !self.wake.wait(nanoseconds: Self.pause) {
+          self.sync()
+        } else if isStopping {
+          return
+        } else if !isDirty {
+          self.wake.wait()
         }
       }
-      for await _ in wakeups { await sync() }
     }
-    await sync()
   }
 
-  private func sync() async {
-    let (finishes, isDirty) = waiting.withLock { waiting in
-      defer { waiting = ([], false) }
-      return waiting
+  /// Lets `run` return.
+  func stop() {
+    waiting.withLock { $0.isStopping = true }
+    wake.post()
+  }
+
+  private func sync() {
+    let finishes = waiting.withLock { waiting in
+      defer { (waiting.finishes, waiting.isDirty) = ([], false) }
+      return waiting.finishes
     }
-    guard isDirty else { return }
     let begun = MonotonicClock.nanoseconds
     do {
-      try await file.sync()
+      try file.withLock { file throws(SystemError) in try file.sync() }
       times.observe(nanoseconds: MonotonicClock.nanoseconds - begun)
       for finish in finishes { finish(.success(())) }
     } catch {
@@ -73,27 +92,19 @@ final class LogSync: Sendable {
   }
 }
 
-/// The log's file on a thread of its own, since syncing blocks.
-private actor LogFile {
-  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
-  private nonisolated let executor: ThreadExecutor
+/// The log's file.
+private struct LogFile: ~Copyable {
   private let path: String
   private var descriptor: Int32 = -1
 
-  init(path: String) throws(SystemError) {
-    self.path = path
-    executor = try ThreadExecutor(name: "log-sync")
-  }
+  init(path: String) { self.path = path }
 
-  deinit {
-    executor.stop()
-    if descriptor >= 0 { close(descriptor) }
-  }
+  deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// Waits for fdatasync(2).
   ///
   /// SQLite keeps the file for as long as the database is open.
-  func sync() throws(SystemError) {
+  mutating func sync() throws(SystemError) {
     if descriptor < 0 { descriptor = try open() }
     while fdatasync(descriptor) != 0 { guard errno == EINTR else { throw .last("sync \(path)") } }
   }

@@ -6,15 +6,14 @@ import Synchronization
 ///
 /// For calls that block: libgit2, waiting on a pipe. It never runs on an event loop or on Swift's own pool, whose few
 /// threads must not wait.
-@safe package final class ThreadExecutor: SerialExecutor, Sendable {
+package final class ThreadExecutor: SerialExecutor, Sendable {
   private struct State {
     var jobs: [UnownedJob] = []
     var isStopping = false
   }
 
   private let state = Mutex(State())
-  // Not checked by the compiler: a POSIX semaphore is made for use by many threads.
-  private nonisolated(unsafe) let semaphore: UnsafeMutablePointer<sem_t>
+  private let semaphore: ThreadSemaphore
 
   /// Starts the thread; with a folder it can write files only below that, where the system has Landlock.
   ///
@@ -22,18 +21,11 @@ import Synchronization
   ///
   /// - Throws: `SystemError` when the system has no threads left.
   package init(name: String, writingBelow folder: String? = nil) throws(SystemError) {
-    unsafe semaphore = .allocate(capacity: 1)
-    unsafe semaphore.initialize(to: sem_t())
-    guard unsafe sem_init(semaphore, 0, 0) == 0 else { throw .last("make a semaphore") }
+    semaphore = try ThreadSemaphore()
     try startThread(named: name) {
       if let folder { _ = unsafe cplatform_confine_writes(folder) }
       self.run()
     }
-  }
-
-  deinit {
-    unsafe sem_destroy(semaphore)
-    unsafe semaphore.deallocate()
   }
 
   /// Queues a job; called by the Swift runtime.
@@ -43,19 +35,19 @@ import Synchronization
     // keeps it for the caller.
     state.withLock { state in
       state.jobs.append(job)
-      unsafe sem_post(semaphore)
+      semaphore.post()
     }
   }
 
   /// Ends the thread after the jobs that are queued now.
   package func stop() {
     state.withLock { $0.isStopping = true }
-    unsafe sem_post(semaphore)
+    semaphore.post()
   }
 
   private func run() {
     while true {
-      while unsafe sem_wait(semaphore) != 0 {}
+      semaphore.wait()
       let (batch, isStopping) = state.withLock { state -> ([UnownedJob], Bool) in
         defer { state.jobs.removeAll(keepingCapacity: true) }
         return (state.jobs, state.isStopping)

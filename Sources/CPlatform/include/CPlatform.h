@@ -4,6 +4,7 @@
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/random.h>
+#include <semaphore.h>
 #include <stdint.h>
 
 /* Doors to Linux that Swift cannot open itself: variadic and macro-only calls, and everything between fork and exec. */
@@ -15,6 +16,9 @@ int cplatform_thread_id(void);
    and getting ready for it costs a fiftieth of a short request. */
 ssize_t cplatform_send(int socket, const void *bytes, size_t count);
 ssize_t cplatform_receive(int socket, void *bytes, size_t count);
+
+/* sem_clockwait(3) by CLOCK_MONOTONIC, for at most so many nanoseconds: 0, or -1 with errno. */
+int cplatform_semaphore_wait(sem_t *semaphore, int64_t nanoseconds);
 
 /* Names the calling thread, see pthread_setname_np(3). */
 void cplatform_name_thread(const char *name);

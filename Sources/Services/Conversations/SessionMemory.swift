@@ -1,6 +1,7 @@
 import Agents
 import EventLog
 import JSON
+import Platform
 import Store
 
 /// What the agents of a session remember, made to fit their models' windows when it is read.

@@ -86,8 +86,11 @@ extension DiffService {
 
   /// What Python's compiler says of the first changed file that does not compile; nil when all do.
   func syntaxFault(from old: ObjectID, to new: ObjectID, in repository: Repository) async throws -> String? {
-    for path in try await repository.changedPaths(from: old, to: new) where path.hasSuffix(".py") {
-      guard let text = try await repository.text(of: path, in: new) else { continue }
+    try await syntaxFault(in: try await repository.changedSources(from: old, to: new))
+  }
+
+  private func syntaxFault(in sources: [PythonFile]) async throws -> String? {
+    for (path, text) in sources {
       if case .invalid(let fault) = try await python.check(path: path, source: text) { return "\(path): \(fault)" }
     }
     return nil
@@ -102,17 +105,19 @@ extension DiffService {
     let (project, head) = try await projectWithHead(id)
     let repository = projects.repositories.writer(project.repositoryPath)
     func refusal(_ text: String) -> ServiceError { ServiceError(.invalid, text, location: ["body", "patch"]) }
-    let tree, proposal: ObjectID
-    do { (tree, proposal) = try await repository.apply(patch: patch, on: head) } catch let error as PatchError {
+    async let sessionID = self.session(session, of: id)
+    let (tree, proposal, sources): (ObjectID, ObjectID, [PythonFile])
+    do { (tree, proposal, sources) = try await repository.apply(patch: patch, on: head) } catch let error as PatchError
+    { throw refusal(error.message) } catch let error as GitError where error.code == .badPath {
       throw refusal(error.message)
-    } catch let error as GitError where error.code == .badPath { throw refusal(error.message) }
+    }
     guard proposal != tree else { throw refusal("the patch changes nothing") }
-    if let fault = try await syntaxFault(from: tree, to: proposal, in: repository) { throw refusal(fault) }
+    if let fault = try await syntaxFault(in: sources) { throw refusal(fault) }
     let message = message?.isEmpty == false ? message : nil
     return try await store(
       try await make(
         Draft(
-          sessionID: try await self.session(session, of: id), project: project, base: head, tree: proposal,
+          sessionID: try await sessionID, project: project, base: head, tree: proposal,
           prompt: message ?? "A patch from outside",
           reasoning: "The patch applies and compiles. It was brought by a person, and no evaluator was asked.",
           commitMessage: message ?? "Apply a patch")))
@@ -138,11 +143,26 @@ extension DiffService {
   }
 }
 
+/// A file of Python in a repository.
+private typealias PythonFile = (path: String, text: String)
+
 extension Repository {
-  /// The tree of a commit, and the one that a patch makes of it.
-  fileprivate func apply(patch: String, on commit: ObjectID) throws -> (tree: ObjectID, proposal: ObjectID) {
+  /// The tree of a commit, the one that a patch makes of it, and the files of Python that it changes.
+  fileprivate func apply(
+    patch: String, on commit: ObjectID
+  ) throws -> (tree: ObjectID, proposal: ObjectID, sources: [PythonFile]) {
     let tree = try tree(of: commit)
-    return (tree, try apply(patch: patch, to: tree))
+    let proposal = try apply(patch: patch, to: tree)
+    return (tree, proposal, try changedSources(from: tree, to: proposal))
+  }
+
+  /// The files of Python that differ between two trees, as they are in the second.
+  fileprivate func changedSources(from old: ObjectID, to new: ObjectID) throws(GitError) -> [PythonFile] {
+    var sources: [PythonFile] = []
+    for path in try changedPaths(from: old, to: new) where path.hasSuffix(".py") {
+      if let text = try text(of: path, in: new) { sources.append((path, text)) }
+    }
+    return sources
   }
 
   /// Keeps a proposed tree under a reference; gives its difference to the commit it was made on, and how it fits the

@@ -4,7 +4,7 @@ import GRDB
 import Git
 import JSON
 package import Logging
-import Platform
+package import Platform
 package import Store
 
 /// Projects: a row each, and a git repository at `MEDIA_PATH/projects/SLUG`.

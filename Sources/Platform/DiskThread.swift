@@ -1,6 +1,4 @@
-package import Platform
-
-/// A thread for work on files that may wait: moving and removing folders, the agents' memory files.
+/// A thread for what may wait: moving and removing folders, the agents' memory files, the database's log.
 ///
 /// Handlers run on event loops, which must not wait for a disk.
 package actor DiskThread {
@@ -9,10 +7,10 @@ package actor DiskThread {
   private nonisolated let executor: ThreadExecutor
 
   /// Starts the thread.
-  package init() throws(SystemError) { executor = try ThreadExecutor(name: "disk") }
+  package init(name: String = "disk") throws(SystemError) { executor = try ThreadExecutor(name: name) }
 
   deinit { executor.stop() }
 
   /// Runs `body` on the thread.
-  package func run<T: Sendable>(_ body: @Sendable () throws -> T) throws -> T { try body() }
+  package func run<T: Sendable>(_ body: @Sendable () throws -> T) rethrows -> T { try body() }
 }
