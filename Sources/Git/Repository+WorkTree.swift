@@ -47,6 +47,26 @@ extension Repository {
     try forceCheckout(of: stale, from: old)
   }
 
+  /// Whether the index has what a tree has wherever that differs from another one: a checkout writes it last.
+  package func hasFollowed(from old: ObjectID, to new: ObjectID) throws(GitError) -> Bool {
+    try unsafe withHandle { repository throws(GitError) in
+      let index = try unsafe GitHandle("open the index", free: git_index_free) {
+        unsafe git_repository_index(&$0, repository)
+      }
+      try git("read the index") { unsafe git_index_read(index.pointer, 0) }
+      let tree = try unsafe Self.lookUpTree(new, in: repository)
+      for path in try changedPaths(from: old, to: new) {
+        var found: OpaquePointer?
+        let status = unsafe git_tree_entry_bypath(&found, tree.pointer, path)
+        defer { unsafe git_tree_entry_free(found) }
+        let wanted = unsafe status == 0 ? git_tree_entry_id(found).map { unsafe ObjectID($0.pointee) } : nil
+        let present = unsafe git_index_get_bypath(index.pointer, path, 0).map { unsafe ObjectID($0.pointee.id) }
+        if present != wanted { return false }
+      }
+      return true
+    }
+  }
+
   /// The bytes of a file on the disk; nil when it is not there.
   private static func contents(of path: String) -> [UInt8]? {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)

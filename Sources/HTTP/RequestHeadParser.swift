@@ -42,7 +42,7 @@ struct RequestHeadParser: Sendable {
         let bytes = lineStart <= Self.rememberedBytes ? Array(queue[0..<lineStart]) : []
         queue.consume(lineStart)
         self = RequestHeadParser(limits: limits)
-        (previousBytes, previousHead) = (bytes, head)
+        if !bytes.isEmpty { (previousBytes, previousHead) = (bytes, head) }
         return head
       }
     }

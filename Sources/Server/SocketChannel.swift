@@ -241,13 +241,11 @@ protocol ReadAttendant: AnyObject {
   private func isAttended() -> Bool {
     guard unsafe reader != nil, failure == nil, let attendant, let isFilled = try? readNow() else { return false }
     guard isFilled else { return true }
-    guard let timeout = attendant.attend() else {
-      isReaderCalled = true
-      return false
-    }
-    (readTimeout, readDeadline) = (timeout, nil)
+    let timeout = attendant.attend()
     // What was not read yet is no new edge.
-    return !isReadable
+    isReaderCalled = timeout == nil || isReadable
+    (readTimeout, readDeadline) = (timeout, nil)
+    return !isReaderCalled
   }
 
   func tick(_ now: ContinuousClock.Instant) {
@@ -255,7 +253,8 @@ protocol ReadAttendant: AnyObject {
       reset()
       _ = fail(.timedOut)
     }
-    guard let readTimeout else { return }
+    // One that was resumed in this turn waits no more.
+    guard unsafe reader != nil, let readTimeout else { return }
     // The deadline is set by the first tick of a wait, so that a wait that is short costs no look at the clock.
     guard let readDeadline else { return readDeadline = now.advanced(by: readTimeout) }
     guard now >= readDeadline else { return }

@@ -109,13 +109,16 @@ package struct Repair: Sendable {
       let repository = projects.repositories.writer(project.repositoryPath)
       if let head = try await repository.head().commit, try await repository.isAncestor(commit, of: head) {
         if let base = ObjectID(diff.baseCommit) {
-          try await repository.finishCheckout(
-            from: try await repository.tree(of: base), to: try await repository.tree(of: commit))
+          let trees = (old: try await repository.tree(of: base), new: try await repository.tree(of: commit))
+          // What somebody has changed since the checkout was done stays as it is.
+          if try await !repository.hasFollowed(from: trees.old, to: trees.new) {
+            try await repository.finishCheckout(from: trees.old, to: trees.new)
+          }
         }
         logger.notice("finishing a commit that was cut short", metadata: ["diff": "\(diff.id)"])
         if diff.status == .committed {
           try await diffs.cleanUp(behind: diff, in: repository)
-          _ = await diffs.endCommit(diff)
+          _ = try await diffs.endCommit(diff, commit)
         } else {
           _ = try await diffs.finish(diff, commit: commit, in: repository)
         }

@@ -156,11 +156,13 @@ package actor TerminalSession {
     terminal.end()
   }
 
-  /// Waits until it has ended after `end`, at most some seconds.
-  package func waitForEnd() async {
+  /// Waits until it has ended after `end`, at most some seconds; whether it has.
+  @discardableResult
+  package func waitForEnd() async -> Bool {
     await withCheckedContinuation { continuation in
       if isOver { continuation.resume() } else { enders.append(continuation) }
     }
+    return isOver
   }
 }
 

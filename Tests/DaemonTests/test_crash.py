@@ -326,10 +326,11 @@ def test_a_kill_while_the_work_tree_follows_a_commit_that_is_written_down(make_d
     request = threading.Thread(target=unless_killed, args=[client.post, f"/diffs/{diff}/accept"])
     with subscribed(daemon, f"project:{project['id']}") as socket:
         request.start()
-        events_until(socket, "code_changed")
+        assert events_until(socket, "diff.updated")[-1]["data"]["status"] == "committed"
     wait_until(lambda: (folder / ".git/index.lock").exists(), "the index being replaced")
     assert client.get(f"/diffs/{diff}").json()["status"] == "committed"
-    assert request.is_alive(), "who accepts a diff finds its work tree as it is to be"
+    changes = "SELECT seq FROM events WHERE event IN ('code_changed', 'code_update')"
+    assert request.is_alive() and not daemon.rows(changes), "the work tree is not yet as it is to be"
     daemon.kill()
     request.join()
     assert git(folder, "status", "--porcelain") != ""
@@ -339,3 +340,22 @@ def test_a_kill_while_the_work_tree_follows_a_commit_that_is_written_down(make_d
     assert (folder / "notes.txt").read_text() == "new\n"
     assert client.get(f"/diffs/{diff}").json()["status"] == "committed"
     assert daemon.rows("SELECT id FROM diffs WHERE committing_sha IS NOT NULL") == []
+    assert len(daemon.rows(changes)) == 2
+
+
+def test_what_was_changed_since_a_commit_whose_end_was_not_written_down_stays(make_daemon):
+    daemon = make_daemon()
+    client = daemon.client()
+    project = make_project(client)
+    folder = pathlib.Path(project["repository_path"])
+    diff = propose(client, project, patch("notes.txt", None, "new\n"))["id"]
+    sha = client.post(f"/diffs/{diff}/accept").json()["committed_sha"]
+    wait_until(lambda: daemon.rows("SELECT id FROM diffs WHERE committing_sha IS NULL"), "the end of the commit")
+    (folder / "notes.txt").unlink()
+    daemon.kill()
+    with sqlite3.connect(daemon.database) as database:
+        database.execute("UPDATE diffs SET committing_sha = ?", [sha])
+    database.close()
+    daemon.start()
+    assert daemon.rows("SELECT id FROM diffs WHERE committing_sha IS NOT NULL") == []
+    assert git(folder, "status", "--porcelain") == " D notes.txt\n"

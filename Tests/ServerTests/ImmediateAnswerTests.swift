@@ -113,7 +113,7 @@ import Testing
   }
 
   /// What follows an answer, the time that a head or an idle connection has, and what the client sees in the end.
-  @Test(arguments: [("", 60, 0.001, "\"now\""), ("GET /now HT", 0.001, 60, "the request did not arrive in time")])
+  @Test(arguments: [("", 60, 0.05, "\"now\""), ("GET /now HT", 0.05, 60, "the request did not arrive in time")])
   func `begin the time of the next request anew`(
     rest: String, headTimeout: Double, idleTimeout: Double, wanted: String
   ) async throws {

@@ -38,7 +38,7 @@ struct Authenticator: Sendable {
     if !keys.isRequired, let key { try await keys.notice(key) }
     guard keys.isRequired else { return try rules.keyless(head) }
     // Again, since keys may be required from this moment on.
-    try rules.checkOrigin(head)
+    if let caller = try callerWithoutKey(of: request) { return caller }
     if let key { return try await caller(key: key) }
     if head.method == .get, let ticket = request.query("ticket") {
       guard let caller = tickets.redeem(ticket) else {

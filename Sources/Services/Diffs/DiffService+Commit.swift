@@ -85,36 +85,19 @@ extension DiffService {
   func finish(_ diff: DiffRecord, commit: ObjectID, in repository: Repository) async throws -> DiffRecord {
     // The work tree follows while the database writes and the others are labelled, which takes as long.
     async let checkout: Void = repository.follow(commit, from: ObjectID(diff.baseCommit))
-    let committed = try await writeCommitted(diff, commit)
-    try await cleanUp(behind: committed, in: repository)
-    try await checkout
-    return await endCommit(committed)
-  }
-
-  private func writeCommitted(_ diff: DiffRecord, _ commit: ObjectID) async throws -> DiffRecord {
     let committed = Mutex(diff)
-    try await projects.refresh(diff.projectId) { entry in
-      { project, db, events in
-        guard var row = try db.diff(id: diff.id) else { throw ServiceError(.notFound, "Diff not found") }
-        (row.status, row.mergeStatus, row.committedSha) = (.committed, .applied, commit.hex)
-        row.updatedAt = Timestamp.now.text
-        try db.update(row)
-        events.append(NewEvent("diff.updated", topics: row.topics, data: DiffView.updated(row)))
-        events.append(
-          NewEvent(
-            "code_changed", topics: row.topics,
-            data: [
-              "project_id": .string(row.projectId), "new_code": JSONValue(project.currentCode),
-              "committed_sha": .string(commit.hex), "diff_id": .string(row.id), "trace_id": JSONValue(row.traceId),
-            ]))
-        events.append(
-          NewEvent(
-            "code_update", topics: row.topics,
-            data: ["content": JSONValue(project.currentCode), "filename": JSONValue(entry)]))
-        committed.withLock { [row] in $0 = row }
-      }
+    try await projects.refresh(diff.projectId) { _, db, events in
+      guard var row = try db.diff(id: diff.id) else { throw ServiceError(.notFound, "Diff not found") }
+      (row.status, row.mergeStatus, row.committedSha) = (.committed, .applied, commit.hex)
+      row.updatedAt = Timestamp.now.text
+      try db.update(row)
+      events.append(NewEvent("diff.updated", topics: row.topics, data: DiffView.updated(row)))
+      committed.withLock { [row] in $0 = row }
     }
-    return committed.withLock { $0 }
+    let diff = committed.withLock { $0 }
+    try await cleanUp(behind: diff, in: repository)
+    try await checkout
+    return try await endCommit(diff, commit)
   }
 
   /// Does what follows a commit that is written down: clears the evaluator's memory, which was about code that is
@@ -130,12 +113,26 @@ extension DiffService {
     try await removal
   }
 
-  /// Notes that nothing of a commit is left to do.
-  func endCommit(_ committed: DiffRecord) async -> DiffRecord {
-    await journal.post { db, _ in
-      guard var diff = try db.diff(id: committed.id) else { return }
-      diff.committingSha = nil
-      try db.update(diff)
+  /// Tells that the code is another now, in the branch and in the work tree, and notes that nothing of the commit is
+  /// left to do.
+  func endCommit(_ committed: DiffRecord, _ commit: ObjectID) async throws -> DiffRecord {
+    let project = try await projects.project(committed.projectId)
+    let entry = try await projects.repositories.reader(project.repositoryPath).entryFile(of: commit)
+    await journal.post { db, events in
+      guard var row = try db.diff(id: committed.id) else { return }
+      row.committingSha = nil
+      try db.update(row)
+      events.append(
+        NewEvent(
+          "code_changed", topics: row.topics,
+          data: [
+            "project_id": .string(row.projectId), "new_code": JSONValue(entry?.text),
+            "committed_sha": .string(commit.hex), "diff_id": .string(row.id), "trace_id": JSONValue(row.traceId),
+          ]))
+      events.append(
+        NewEvent(
+          "code_update", topics: row.topics,
+          data: ["content": JSONValue(entry?.text), "filename": JSONValue(entry?.path)]))
     }
     var committed = committed
     committed.committingSha = nil

@@ -105,7 +105,6 @@ extension DiffService {
     let (project, head) = try await projectWithHead(id)
     let repository = projects.repositories.writer(project.repositoryPath)
     func refusal(_ text: String) -> ServiceError { ServiceError(.invalid, text, location: ["body", "patch"]) }
-    async let sessionID = self.session(session, of: id)
     let (tree, proposal, sources): (ObjectID, ObjectID, [PythonFile])
     do { (tree, proposal, sources) = try await repository.apply(patch: patch, on: head) } catch let error as PatchError
     { throw refusal(error.message) } catch let error as GitError where error.code == .badPath {
@@ -117,7 +116,7 @@ extension DiffService {
     return try await store(
       try await make(
         Draft(
-          sessionID: try await sessionID, project: project, base: head, tree: proposal,
+          sessionID: try await self.session(session, of: id), project: project, base: head, tree: proposal,
           prompt: message ?? "A patch from outside",
           reasoning: "The patch applies and compiles. It was brought by a person, and no evaluator was asked.",
           commitMessage: message ?? "Apply a patch")))

@@ -236,10 +236,9 @@ package final class ProjectService: Sendable {
     events.append(NewEvent("project.updated", topics: [Topic.project(record.id)], data: ProjectView.json(record)))
   }
 
-  /// Reads a project's branch, commit and code anew and keeps them, in one transaction with what tells of them, which is
-  /// given the path of the entry file.
+  /// Reads a project's branch, commit and code anew and keeps them, in one transaction with what tells of them.
   @discardableResult
-  func refresh(_ id: String, with rider: (@Sendable (String?) -> Rider)? = nil) async throws -> ProjectRecord {
+  func refresh(_ id: String, with rider: Rider? = nil) async throws -> ProjectRecord {
     guard let found = directory.find(id) else { throw ServiceError(.notFound, "Project not found") }
     var record = found.record
     let repository = repositories.reader(record.repositoryPath)
@@ -247,15 +246,15 @@ package final class ProjectService: Sendable {
     let state = try await repository.state()
     record.currentBranch = state.branch
     record.currentCommit = state.commit?.hex
-    record.currentCode = state.entry?.text
+    record.currentCode = state.code
     if record == found.record, rider == nil {
       directory.confirm(record, seen: sighting)
       return record
     }
-    return try await change(id, seen: sighting, with: rider?(state.entry?.path)) {
+    return try await change(id, seen: sighting, with: rider) {
       $0.currentBranch = state.branch
       $0.currentCommit = state.commit?.hex
-      $0.currentCode = state.entry?.text
+      $0.currentCode = state.code
     }
   }
 

@@ -20,14 +20,19 @@ extension Repository {
     return (path, String(decoding: file.content, as: UTF8.self))
   }
 
-  /// The text of the entry file of a commit.
-  func code(of commit: ObjectID) throws(GitError) -> String? { try entryFile(in: try tree(of: commit))?.text }
+  /// The entry file of a commit with its text.
+  func entryFile(of commit: ObjectID) throws(GitError) -> (path: String, text: String)? {
+    try entryFile(in: try tree(of: commit))
+  }
 
-  /// The branch, its newest commit and that one's entry file.
-  func state() throws(GitError) -> (branch: String, commit: ObjectID?, entry: (path: String, text: String)?) {
+  /// The text of the entry file of a commit.
+  func code(of commit: ObjectID) throws(GitError) -> String? { try entryFile(of: commit)?.text }
+
+  /// The branch, its newest commit and the text of that one's entry file.
+  func state() throws(GitError) -> (branch: String, commit: ObjectID?, code: String?) {
     let head = try head()
     guard let commit = head.commit else { return (head.branch, nil, nil) }
-    return (head.branch, commit, try entryFile(in: try tree(of: commit)))
+    return (head.branch, commit, try code(of: commit))
   }
 
   /// Brings the work tree from one commit to another that has become the head.

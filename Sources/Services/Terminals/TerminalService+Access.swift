@@ -57,13 +57,14 @@ extension TerminalService {
 
   /// Ends terminals, waits for it, and forgets their output.
   private func end(_ ids: [String]) async {
-    let sessions = ids.compactMap(session(of:))
-    for session in sessions { await session.end(.deleted) }
-    for session in sessions { await session.waitForEnd() }
-    state.withLock { state in
+    let sessions = ids.compactMap { id in session(of: id).map { (id, $0) } }
+    for (_, session) in sessions { await session.end(.deleted) }
+    var ended: Set<String> = []
+    for (id, session) in sessions where await session.waitForEnd() { ended.insert(id) }
+    state.withLock { [ended] state in
       for id in ids {
         // Here, too: who deletes a terminal to start another must not wait for the one who follows it.
-        if let live = state.live.removeValue(forKey: id) { state.end(live.record) }
+        if let live = state.live.removeValue(forKey: id), ended.contains(id) { state.end(live.record) }
       }
       state.ended.removeAll(where: ids.contains)
     }
