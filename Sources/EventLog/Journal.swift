@@ -31,6 +31,8 @@ package final class Journal: Sendable {
 
   private struct Queue {
     var entries: [Entry] = []
+    /// Whether somebody waits for one of them.
+    var isUrgent = false
     var isStopping = false
     var producers: [CheckedContinuation<Void, Never>] = []
   }
@@ -43,6 +45,8 @@ package final class Journal: Sendable {
     }
 
     let isDurable: Bool
+    /// Whether somebody waits for it.
+    var isAwaited = false
     let work: Work
     /// Called when it is committed, before its events are shown.
     var committed: (@Sendable () -> Void)?
@@ -63,6 +67,10 @@ package final class Journal: Sendable {
     broadcaster = Broadcaster(range: try store.pool.read { db in try db.eventRange() })
   }
 
+  /// How long events that nobody waits for wait for others, in nanoseconds: a transaction for each word would cost more
+  /// than all else that is done with it.
+  private static let gathering = 200_000
+
   /// How many deltas may wait to be written before their producers are held back.
   static var queueLimit: Int { 4096 }
 
@@ -82,7 +90,7 @@ package final class Journal: Sendable {
     try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
       enqueue(
         Entry(
-          isDurable: isDurable,
+          isDurable: isDurable, isAwaited: true,
           work: .change { db, events in
             let value = try change(db, &events)
             box.withLock { $0 = value }
@@ -140,11 +148,12 @@ package final class Journal: Sendable {
   }
 
   private func enqueue(_ entry: Entry) {
-    let isFirst = queue.withLock { queue in
+    let isNews = queue.withLock { queue in
       queue.entries.append(entry)
-      return queue.entries.count == 1
+      defer { queue.isUrgent = queue.isUrgent || entry.isAwaited }
+      return queue.entries.count == 1 || entry.isAwaited && !queue.isUrgent
     }
-    if isFirst { wake.post() }
+    if isNews { wake.post() }
   }
 
   /// Writes until `stop` has been called and everything queued is written.
@@ -170,11 +179,10 @@ package final class Journal: Sendable {
 
   private func nextBatch() -> [Entry]? {
     while true {
+      let mayGather = queue.withLock { !$0.entries.isEmpty && !$0.isUrgent && !$0.isStopping }
+      if mayGather { _ = wake.wait(nanoseconds: Self.gathering) }
       let (entries, producers, isStopping) = queue.withLock { queue in
-        defer {
-          queue.entries = []
-          queue.producers = []
-        }
+        defer { (queue.entries, queue.producers, queue.isUrgent) = ([], [], false) }
         return (queue.entries, queue.producers, queue.isStopping)
       }
       for producer in producers { producer.resume() }
