@@ -175,6 +175,11 @@ import Testing
           if byte < 0x20 && byte != 0x09 || byte == 0x7F { value[place] = 0x20 }
           #expect(bytes == Array("x: ".utf8) + value + Array("\r\n".utf8))
         }
+        let (before, behind) = (String(repeating: "a", count: place), String(repeating: "a", count: length - place))
+        let wide = before + "\u{E9}\u{7FF}" + behind
+        var bytes: [UInt8] = []
+        ResponseEncoder.field("x", wide, into: &bytes)
+        #expect(String(decoding: bytes, as: UTF8.self) == "x: \(wide)\r\n")
       }
     }
   }
