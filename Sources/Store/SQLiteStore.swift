@@ -1,6 +1,7 @@
 import Foundation
 package import GRDB
 package import Platform
+import Synchronization
 
 /// The one SQLite file that holds the facts, opened as a pool: one writer, readers that never wait for it (WAL).
 package struct SQLiteStore: Sendable {
@@ -8,6 +9,8 @@ package struct SQLiteStore: Sendable {
   package let pool: DatabasePool
   /// Pages of 4 KiB after which SQLite makes a checkpoint within a commit, should nobody else have made one: 256 MiB.
   private static var mostPagesOfLog: Int { 65_536 }
+  /// Connections for reads; all of them are there from the start.
+  private static var readers: Int { 4 }
   /// Makes checkpoints and nothing else, so that the writer does not have to.
   private let checkpointer: DatabaseQueue
   /// How long reads take, waiting for a connection included.
@@ -22,7 +25,7 @@ package struct SQLiteStore: Sendable {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     var configuration = Configuration()
     configuration.foreignKeysEnabled = true
-    configuration.maximumReaderCount = 4
+    configuration.maximumReaderCount = readers
     configuration.busyMode = .timeout(5)
     configuration.journalMode = .wal
     configuration.prepareDatabase { db in
@@ -38,8 +41,33 @@ package struct SQLiteStore: Sendable {
         .newerSchema, "the database \(path) was written by a newer vibegrapher: run that version, or use another file")
     }
     try migrator.migrate(pool)
+    try openReaders(of: pool)
     let checkpointer = try DatabaseQueue(path: path, configuration: configuration)
     return SQLiteStore(pool: pool, checkpointer: checkpointer)
+  }
+
+  /// Has the pool open all of its readers by reading on each at one time, so that no later request has to wait for it,
+  /// and the daemon at rest has as many descriptors before a rush of requests as after it.
+  private static func openReaders(of pool: DatabasePool) throws {
+    let opened = DispatchGroup()
+    let failure = Mutex<(any Error)?>(nil)
+    for _ in 0..<readers { opened.enter() }
+    for _ in 0..<readers {
+      pool.asyncRead { reader in
+        do {
+          // The file of the log is opened by the first read, not by the beginning of a transaction.
+          _ = try Int.fetchOne(reader.get(), sql: "SELECT count(*) FROM sqlite_master")
+          opened.leave()
+          // Nobody gives a reader back before all have one.
+          opened.wait()
+        } catch {
+          failure.withLock { $0 = error }
+          opened.leave()
+        }
+      }
+    }
+    opened.wait()
+    if let error = failure.withLock({ $0 }) { throw error }
   }
 
   /// The file path of `sqlite:///relative`, `sqlite:////absolute`.

@@ -23,6 +23,31 @@ import Testing
     }
   }
 
+  @Test func `has its readers from the start, and opens nothing more for many reads at once`() async throws {
+    try await withTemporaryFolder { folder in
+      let path = folder.appending(path: "x.db").path
+      let store = try SQLiteStore.open(url: "sqlite:///\(path)")
+      let before = try descriptors(of: path)
+      // A reader waits here for the next one, so that there are four of them at one time.
+      let (arrived, together) = (DispatchGroup(), 4)
+      for _ in 0..<together { arrived.enter() }
+      let inTime = try await withThrowingTaskGroup { group in
+        for _ in 0..<together {
+          group.addTask {
+            try await store.read { db in
+              _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM projects")
+              arrived.leave()
+              return arrived.wait(timeout: .now() + 10) == .success
+            }
+          }
+        }
+        return try await group.reduce(true) { $0 && $1 }
+      }
+      #expect(inTime)
+      #expect(try descriptors(of: path) == before)
+    }
+  }
+
   @Test func `of a newer program is refused with a clear message`() async throws {
     try await withTemporaryFolder { folder in
       let url = "sqlite:///\(folder.path)/x.db"
@@ -100,5 +125,13 @@ import Testing
       #expect(columns[0] == ["session_id TEXT", "created_at TIMESTAMP", "updated_at TIMESTAMP"])
       #expect(columns[1] == ["id INTEGER", "session_id TEXT", "message_data TEXT", "created_at TIMESTAMP"])
     }
+  }
+}
+
+/// How many descriptors of this process are open on a file, or on one beside it whose name begins like it.
+private func descriptors(of path: String) throws -> Int {
+  let folder = "/proc/self/fd"
+  return try FileManager.default.contentsOfDirectory(atPath: folder).count { name in
+    (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/\(name)"))?.hasPrefix(path) == true
   }
 }
