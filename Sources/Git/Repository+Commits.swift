@@ -31,6 +31,14 @@ package struct Commit: Hashable, Sendable {
   package let author: Author
 }
 
+/// A commit that has a name already and is not written yet.
+package struct CommitDraft: Hashable, Sendable {
+  /// Its name.
+  package let id: ObjectID
+  /// The object as git keeps it, without the header.
+  let content: [UInt8]
+}
+
 extension Repository {
   /// The branch that is checked out and its newest commit; no commit when it has none.
   package func head() throws(GitError) -> (branch: String, commit: ObjectID?) {
@@ -124,6 +132,15 @@ extension Repository {
   package func makeCommit(
     tree: ObjectID, parents: [ObjectID], message: String, author: Author
   ) throws(GitError) -> ObjectID {
+    let draft = try draftCommit(tree: tree, parents: parents, message: message, author: author)
+    try write(draft)
+    return draft.id
+  }
+
+  /// A commit that is not written yet, so that its name can be noted down meanwhile; its tree and parents are there.
+  package func draftCommit(
+    tree: ObjectID, parents: [ObjectID], message: String, author: Author
+  ) throws(GitError) -> CommitDraft {
     try unsafe withHandle { repository throws(GitError) in
       var signature: UnsafeMutablePointer<git_signature>?
       try git("name the author") {
@@ -139,13 +156,30 @@ extension Repository {
         try git("find commit \(parent)") { unsafe git_commit_lookup(&pointer, repository, &raw) }
         unsafe parentPointers.append(pointer)
       }
-      var id = git_oid()
+      var buffer = unsafe git_buf()
+      defer { unsafe git_buf_dispose(&buffer) }
       let text = message.hasSuffix("\n") ? message : message + "\n"
       try git("make a commit") {
-        unsafe git_commit_create(
-          &id, repository, nil, signature, signature, "UTF-8", text, tree.pointer, parents.count, &parentPointers)
+        unsafe git_commit_create_buffer(
+          &buffer, repository, signature, signature, "UTF-8", text, tree.pointer, parents.count, &parentPointers)
       }
-      return ObjectID(id)
+      var id = git_oid()
+      try git("name a commit") { unsafe git_odb_hash(&id, buffer.ptr, buffer.size, GIT_OBJECT_COMMIT) }
+      let content = unsafe Array(UnsafeRawBufferPointer(start: buffer.ptr, count: buffer.size))
+      return CommitDraft(id: ObjectID(id), content: content)
+    }
+  }
+
+  /// Writes a commit that was drafted.
+  package func write(_ draft: CommitDraft) throws(GitError) {
+    try unsafe withHandle { repository throws(GitError) in
+      let objects = try unsafe GitHandle("open the objects", free: git_odb_free) {
+        unsafe git_repository_odb(&$0, repository)
+      }
+      var id = git_oid()
+      try git("write a commit") {
+        unsafe git_odb_write(&id, objects.pointer, draft.content, draft.content.count, GIT_OBJECT_COMMIT)
+      }
     }
   }
 

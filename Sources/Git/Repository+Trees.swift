@@ -17,6 +17,17 @@ extension Repository {
     }
   }
 
+  /// Whether an object of that name is there.
+  package func contains(_ object: ObjectID) throws(GitError) -> Bool {
+    try unsafe withHandle { repository throws(GitError) in
+      let objects = try unsafe GitHandle("open the objects", free: git_odb_free) {
+        unsafe git_repository_odb(&$0, repository)
+      }
+      var id = object.raw
+      return unsafe git_odb_exists(objects.pointer, &id) == 1
+    }
+  }
+
   private static func collect(
     _ id: ObjectID, under folder: String, in repository: OpaquePointer, into entries: inout [TreeEntry], limit: Int,
     withSizes: Bool

@@ -69,8 +69,16 @@ extension Repository {
 
 /// Starts libgit2 once for the process.
 enum GitLibrary {
+  /// The largest file or folder, in bytes, that is kept in memory once it is read.
+  private static let largestCached = 64 * 1024
+  /// How much of all repositories is kept at most, in bytes.
+  private static let mostCached = 64 * 1024 * 1024
+
   private static let started: Bool = {
     git_libgit2_init()
+    // A commit reads the same few files again for each diff that waits; libgit2 by itself keeps no files at all.
+    for kind in [GIT_OBJECT_BLOB, GIT_OBJECT_TREE] { cgit2_cache_objects(kind, largestCached) }
+    cgit2_limit_cache(mostCached)
     return true
   }()
 

@@ -20,6 +20,9 @@ package final class KeyedLock: Sendable {
     }
   }
 
+  /// Whether somebody holds the lock of a key just now.
+  package func isHeld(_ key: String) -> Bool { waiters.withLock { $0[key] != nil } }
+
   private func acquire(_ key: String) async {
     await withCheckedContinuation { continuation in
       let isFree = waiters.withLock { waiters -> Bool in

@@ -44,12 +44,11 @@ package struct Repair: Sendable {
       let rows = try await projects.journal.store.read { db in try db.diffsWithProposals(ofProject: project.id) }
       let wanted = Dictionary(uniqueKeysWithValues: rows.map { (DiffService.reference($0.id), $0.proposalTree) })
       let repository = projects.repositories.writer(project.repositoryPath)
-      for (name, tree) in try await repository.references("refs/proposals/*") where wanted[name] != tree.hex {
-        if let tree = wanted[name].flatMap(ObjectID.init) {
-          try await repository.setReference(name, to: tree, note: "proposal")
-        } else {
-          try await repository.removeReference(name)
-        }
+      let present = Dictionary(uniqueKeysWithValues: try await repository.references("refs/proposals/*"))
+      for name in present.keys where wanted[name] == nil { try await repository.removeReference(name) }
+      for (name, hex) in wanted {
+        guard let tree = ObjectID(hex), tree != present[name], try await repository.contains(tree) else { continue }
+        try await repository.setReference(name, to: tree, note: "proposal")
       }
     } catch {
       logger.error("proposals cannot be looked through", metadata: ["project": "\(project.id)", "error": "\(error)"])
@@ -118,7 +117,7 @@ package struct Repair: Sendable {
         logger.notice("finishing a commit that was cut short", metadata: ["diff": "\(diff.id)"])
         if diff.status == .committed {
           try await diffs.cleanUp(behind: diff, in: repository)
-          _ = try await diffs.endCommit(diff, commit)
+          _ = await diffs.endCommit(diff, commit, entry: try await repository.entryFile(of: commit))
         } else {
           _ = try await diffs.finish(diff, commit: commit, in: repository)
         }

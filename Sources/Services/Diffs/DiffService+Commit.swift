@@ -8,8 +8,8 @@ import Synchronization
 extension DiffService {
   /// Makes an approved diff the newest commit of its branch.
   ///
-  /// In this order, so that a crash at any point is repaired by the next start: the commit is made, its name is written
-  /// into the diff's row, the branch moves to it if it is still where the diff was made, the row says so.
+  /// In this order, so that a crash at any point is repaired by the next start: the commit is written, and meanwhile its
+  /// name into the diff's row; the branch moves to it if it is still where the diff was made; the row says so.
   /// The note of the name is not synced: after a power cut the diff may be approved still, and labelled as applied.
   ///
   /// - Throws: `ServiceError` `.wrongState` unless a person approved it, `.conflict` when the branch has moved.
@@ -23,32 +23,35 @@ extension DiffService {
   }
 
   private func commit(_ id: String, message: String?, approves: Bool) async throws -> DiffRecord {
-    let projectID = try await stored(id).projectId
-    return try await projects.locks.withLock(projectID) {
-      var diff = try await stored(id)
+    var diff = try await stored(id)
+    return try await projects.changing(diff.projectId) {
+      // What has happened to the diff in between is seen when its row is written.
       let status = diff.status
       if approves, status == .evaluatorApproved { diff.status = .humanApproved }
-      guard diff.status == .humanApproved else {
-        throw ServiceError(.wrongState, "Diff is not approved (status: \(diff.status.rawValue))")
-      }
-      let project = try await projects.project(projectID)
+      guard diff.status == .humanApproved else { throw Self.notApproved(diff) }
+      let project = try await projects.project(diff.projectId)
       let repository = projects.repositories.writer(project.repositoryPath)
       guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else {
         throw ServiceError(.wrongState, "the diff's trees cannot be read")
       }
       if let message, !message.isEmpty { diff.commitMessage = message }
-      guard let commit = try await repository.commit(tree, on: base, message: diff.commitMessage) else {
+      guard let draft = try await repository.draft(tree, on: base, message: diff.commitMessage) else {
         throw try await mismatch(diff, in: repository)
       }
+      let commit = draft.id
       diff.committingSha = commit.hex
+      async let writing: Void = repository.write(draft)
       try await journal.append(isDurable: false) { [diff] db, _ in
-        guard var row = try db.diff(id: id), row.status == status else {
+        guard var row = try db.diff(id: id), row.status == status, row.proposalTree == diff.proposalTree else {
           throw ServiceError(.wrongState, "Diff was reviewed by somebody else in the same moment")
         }
         (row.status, row.commitMessage, row.committingSha) = (diff.status, diff.commitMessage, commit.hex)
         try db.update(row)
       }
-      do { try await move(diff, from: base, to: commit, in: repository) } catch {
+      do {
+        try await writing
+        try await move(diff, from: base, to: commit, in: repository)
+      } catch {
         try await journal.append { db, _ in
           guard var row = try db.diff(id: id) else { return }
           (row.committingSha, row.status) = (nil, status)
@@ -64,6 +67,10 @@ extension DiffService {
     }
   }
 
+  private static func notApproved(_ diff: DiffRecord) -> ServiceError {
+    ServiceError(.wrongState, "Diff is not approved (status: \(diff.status.rawValue))")
+  }
+
   private func move(
     _ diff: DiffRecord, from base: ObjectID, to commit: ObjectID, in repository: Repository
   ) async throws {
@@ -73,6 +80,9 @@ extension DiffService {
   }
 
   private func mismatch(_ diff: DiffRecord, in repository: Repository) async throws -> ServiceError {
+    // Perhaps it is this very diff that has moved the branch.
+    let now = try await stored(diff.id)
+    guard now.isPending else { return Self.notApproved(now) }
     let head = try await repository.head().commit?.hex ?? "none"
     return ServiceError(
       .conflict, "Base commit mismatch. Expected: \(diff.baseCommit), Current: \(head)",
@@ -85,6 +95,7 @@ extension DiffService {
   func finish(_ diff: DiffRecord, commit: ObjectID, in repository: Repository) async throws -> DiffRecord {
     // The work tree follows while the database writes and the others are labelled, which takes as long.
     async let checkout: Void = repository.follow(commit, from: ObjectID(diff.baseCommit))
+    async let entry = projects.repositories.reader(repository.path).entryFile(of: commit)
     let committed = Mutex(diff)
     try await projects.refresh(diff.projectId) { _, db, events in
       guard var row = try db.diff(id: diff.id) else { throw ServiceError(.notFound, "Diff not found") }
@@ -97,7 +108,7 @@ extension DiffService {
     let diff = committed.withLock { $0 }
     try await cleanUp(behind: diff, in: repository)
     try await checkout
-    return try await endCommit(diff, commit)
+    return await endCommit(diff, commit, entry: try await entry)
   }
 
   /// Does what follows a commit that is written down: clears the evaluator's memory, which was about code that is
@@ -115,9 +126,9 @@ extension DiffService {
 
   /// Tells that the code is another now, in the branch and in the work tree, and notes that nothing of the commit is
   /// left to do.
-  func endCommit(_ committed: DiffRecord, _ commit: ObjectID) async throws -> DiffRecord {
-    let project = try await projects.project(committed.projectId)
-    let entry = try await projects.repositories.reader(project.repositoryPath).entryFile(of: commit)
+  func endCommit(
+    _ committed: DiffRecord, _ commit: ObjectID, entry: (path: String, text: String)?
+  ) async -> DiffRecord {
     await journal.post { db, events in
       guard var row = try db.diff(id: committed.id) else { return }
       row.committingSha = nil
@@ -146,10 +157,10 @@ extension DiffService {
 }
 
 extension Repository {
-  /// A commit that no branch holds yet, on the head; nil when that is another than `base`.
-  fileprivate func commit(_ tree: ObjectID, on base: ObjectID, message: String) throws(GitError) -> ObjectID? {
+  /// A commit on the head that is not written yet; nil when the head is another than `base`.
+  fileprivate func draft(_ tree: ObjectID, on base: ObjectID, message: String) throws(GitError) -> CommitDraft? {
     guard try head().commit == base else { return nil }
     let author = StarterFiles.author(seconds: Timestamp.now.microseconds / 1_000_000)
-    return try makeCommit(tree: tree, parents: [base], message: message, author: author)
+    return try draftCommit(tree: tree, parents: [base], message: message, author: author)
   }
 }

@@ -8,7 +8,7 @@ extension DiffService {
   /// ours or of any other tool, and whether or not anybody asks.
   package func run() async {
     for await _ in projects.directory.wakeups {
-      for id in projects.directory.ids {
+      for id in projects.directory.ids where !projects.isChanging(id) {
         do { _ = try await bringLabels(of: id) } catch is ServiceError {
           // The project went in between.
         } catch {

@@ -26,21 +26,23 @@ extension DiffService {
   struct Made: Sendable {
     var diff: DiffRecord
     let head: ObjectID?
+    let tree: ObjectID
+    let repository: Repository
   }
 
-  /// Keeps a draft's tree in the repository and makes its row; `store` or `drop` must follow.
+  /// Makes the row of a draft; `store` must follow.
   func make(_ draft: Draft) async throws -> Made {
     let id = UUIDv7.make()
     let repository = projects.repositories.writer(draft.project.repositoryPath)
-    let kept = try await repository.keep(draft.tree, on: draft.base, as: Self.reference(id))
+    let proposal = try await repository.look(at: draft.tree, on: draft.base)
     var diff = DiffRecord(
       id: id, sessionId: draft.sessionID, projectId: draft.project.id, baseCommit: draft.base.hex,
-      targetBranch: draft.project.currentBranch, diffContent: kept.content, status: .evaluatorApproved,
+      targetBranch: draft.project.currentBranch, diffContent: proposal.content, status: .evaluatorApproved,
       proposalTree: draft.tree.hex, mergeStatus: .clean, mergeConflicts: "[]", vibecoderPrompt: draft.prompt,
       evaluatorReasoning: draft.reasoning, commitMessage: draft.commitMessage, parentDiffId: draft.parentID,
       traceId: draft.traceID, createdAt: Timestamp.now.text)
-    diff.apply(kept.fit)
-    return Made(diff: diff, head: kept.head)
+    diff.apply(proposal.fit)
+    return Made(diff: diff, head: proposal.head, tree: draft.tree, repository: repository)
   }
 
   /// The reference that keeps a proposal's tree from being collected.
@@ -52,27 +54,38 @@ extension DiffService {
   ) async throws -> DiffRecord {
     let diff = made.diff
     do {
+      // Beside the database, which takes as long; what a crash leaves undone the next start makes good.
+      async let keeping: Void = keep(made)
       try await journal.append { db, events in
         guard try db.project(id: diff.projectId) != nil else { throw ServiceError(.notFound, "Project not found") }
         try db.insert(diff)
         events.append(NewEvent("diff_created", topics: diff.topics, data: DiffView.created(diff)))
         try change(db, &events)
       }
+      await keeping
     } catch {
-      await drop(diff)
+      await drop(made)
       throw error
     }
     return try await settle(made)
   }
 
-  /// Lets go of the proposal of a diff that got no row.
-  func drop(_ diff: DiffRecord) async {
+  /// Keeps the tree of a proposal from being collected.
+  private func keep(_ made: Made) async {
     do {
-      let project = try await projects.project(diff.projectId)
-      try await projects.repositories.writer(project.repositoryPath).removeReference(Self.reference(diff.id))
+      try await made.repository.setReference(Self.reference(made.diff.id), to: made.tree, note: "proposal")
     } catch {
+      // Its objects are there, and stay for as long as git keeps what nobody names: two weeks.
+      logger.error(
+        "a proposal has no reference before the next start", metadata: ["diff": "\(made.diff.id)", "error": "\(error)"])
+    }
+  }
+
+  /// Lets go of the proposal of a diff that got no row.
+  private func drop(_ made: Made) async {
+    do { try await made.repository.removeReference(Self.reference(made.diff.id)) } catch {
       // The next start removes the references of proposals that nobody knows.
-      logger.warning("a proposal was not removed", metadata: ["diff": "\(diff.id)", "error": "\(error)"])
+      logger.warning("a proposal was not removed", metadata: ["diff": "\(made.diff.id)", "error": "\(error)"])
     }
   }
 
@@ -105,6 +118,7 @@ extension DiffService {
     let (project, head) = try await projectWithHead(id)
     let repository = projects.repositories.writer(project.repositoryPath)
     func refusal(_ text: String) -> ServiceError { ServiceError(.invalid, text, location: ["body", "patch"]) }
+    async let owner = self.session(session, of: id)
     let (tree, proposal, sources): (ObjectID, ObjectID, [PythonFile])
     do { (tree, proposal, sources) = try await repository.apply(patch: patch, on: head) } catch let error as PatchError
     { throw refusal(error.message) } catch let error as GitError where error.code == .badPath {
@@ -116,7 +130,7 @@ extension DiffService {
     return try await store(
       try await make(
         Draft(
-          sessionID: try await self.session(session, of: id), project: project, base: head, tree: proposal,
+          sessionID: try await owner, project: project, base: head, tree: proposal,
           prompt: message ?? "A patch from outside",
           reasoning: "The patch applies and compiles. It was brought by a person, and no evaluator was asked.",
           commitMessage: message ?? "Apply a patch")))
@@ -164,14 +178,12 @@ extension Repository {
     return sources
   }
 
-  /// Keeps a proposed tree under a reference; gives its difference to the commit it was made on, and how it fits the
-  /// head.
-  fileprivate func keep(
-    _ proposal: ObjectID, on base: ObjectID, as name: String
+  /// The difference of a proposed tree to the commit it was made on, and how it fits the head.
+  fileprivate func look(
+    at proposal: ObjectID, on base: ObjectID
   ) throws(GitError) -> (content: String, head: ObjectID?, fit: MergeFit) {
     let baseTree = try tree(of: base)
     let content = try diff(from: baseTree, to: proposal).text
-    try setReference(name, to: proposal, note: "proposal")
     let head = try head().commit
     let headTree = try tree(of: head ?? base)
     return (content, head, try fit(base: baseTree, ours: headTree, theirs: proposal))

@@ -72,6 +72,9 @@ final class ProjectDirectory: Sendable {
     }
   }
 
+  /// Gives an element of `wakeups`.
+  func wakeUp() { wake.yield() }
+
   /// Takes over whose projects these are.
   func setOwners(of records: [ProjectRecord]) {
     state.withLock { state in for record in records { state.entries[record.id]?.record.owner = record.owner } }
