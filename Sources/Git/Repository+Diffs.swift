@@ -57,8 +57,7 @@ extension Repository {
   /// The paths that differ between two trees, without a look for renames.
   package func changedPaths(from old: ObjectID, to new: ObjectID) throws(GitError) -> [String] {
     try unsafe withHandle { repository throws(GitError) in
-      let diff = try unsafe Self.compare(old, new, in: repository)
-      return unsafe Self.files(of: diff.pointer).map(\.path)
+      try unsafe TreeDifference(from: old.raw, to: new.raw, in: repository).paths
     }
   }
 
@@ -74,8 +73,13 @@ extension Repository {
       }
     }
     let oldTree = try unsafe lookUpTree(old, in: repository)
-    return try unsafe GitHandle("compare two trees", free: git_diff_free) {
-      unsafe git_diff_tree_to_tree(&$0, repository, oldTree.pointer, newTree.pointer, &options)
+    unsafe options.flags |= GIT_DIFF_DISABLE_PATHSPEC_MATCH.rawValue
+    let paths = try unsafe TreeDifference(from: old.raw, to: new.raw, in: repository).paths
+    return try unsafe GitHandle("compare two trees", free: git_diff_free) { diff in
+      unsafe withStringArray(paths) { paths in
+        unsafe options.pathspec = paths
+        return unsafe git_diff_tree_to_tree(&diff, repository, oldTree.pointer, newTree.pointer, &options)
+      }
     }
   }
 

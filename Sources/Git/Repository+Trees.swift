@@ -32,9 +32,7 @@ extension Repository {
     _ id: ObjectID, under folder: String, in repository: OpaquePointer, into entries: inout [TreeEntry], limit: Int,
     withSizes: Bool
   ) throws(GitError) {
-    guard folder.utf8.count <= 4096 else {
-      throw GitError(.badPath, "the folder '\(folder.prefix(60))…' lies deeper than 4096 bytes of path")
-    }
+    try OpenTree.check(folder)
     let tree = try unsafe lookUpTree(id, in: repository)
     for index in 0..<(unsafe git_tree_entrycount(tree.pointer)) where entries.count < limit {
       guard let entry = unsafe git_tree_entry_byindex(tree.pointer, index),

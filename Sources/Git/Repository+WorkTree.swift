@@ -106,7 +106,7 @@ extension Repository {
   package func followHead(from previous: ObjectID?, to tree: ObjectID? = nil) throws(GitError) {
     var names: [String] = []
     if let previous, let tree {
-      names = Array(Set(try changedPaths(from: previous, to: tree)))
+      names = try changedPaths(from: previous, to: tree)
       guard !names.isEmpty else { return }
     }
     try unsafe withHandle { repository throws(GitError) in
@@ -128,11 +128,8 @@ extension Repository {
   private static func checkOutHead(
     of repository: OpaquePointer, _ options: inout git_checkout_options, _ paths: [String]
   ) throws(GitError) {
-    var names = unsafe paths.map { unsafe strdup($0) }
-    defer { for index in 0..<(unsafe names.count) { unsafe free(names[index]) } }
-    let count = unsafe names.count
-    let status = unsafe names.withUnsafeMutableBufferPointer { buffer -> Int32 in
-      unsafe options.paths = git_strarray(strings: buffer.baseAddress, count: count)
+    let status = withStringArray(paths) { names in
+      unsafe options.paths = names
       return unsafe git_checkout_head(repository, &options)
     }
     try git("check out the work tree") { status }

@@ -7,25 +7,13 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct `Merges` {
   private typealias Files = [String: TreeFile]
 
-  /// Numbers that are the same in every run.
-  private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var value = state
-      value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-      return value ^ (value >> 31)
-    }
-  }
-
   private static let base: Files = Dictionary(
     uniqueKeysWithValues: ["a.py", "b.py", "x/c.py", "x/d.py", "x/y/e.py", "z/f.py"].map { path in
       (path, TreeFile(Array((0..<12).map { "\(path) line \($0)\n" }.joined().utf8)))
     })
 
   /// One to three random changes: lines, files that come, go, move or change their mode.
-  private static func changed(_ files: Files, _ generator: inout Generator) -> Files {
+  private static func changed(_ files: Files, _ generator: inout SeededGenerator) -> Files {
     var files = files
     for _ in 0..<Int.random(in: 1...3, using: &generator) {
       guard let path = files.keys.sorted().randomElement(using: &generator), let file = files[path] else { return base }
@@ -62,7 +50,7 @@ import Testing
 
   @Test func `of random changes are those of git, and so are the labels`() async throws {
     try await Patches.withRepository { repository, _ in
-      var generator = Generator(state: 11)
+      var generator = SeededGenerator(seed: 11)
       let base = try await Self.tree(Self.base, in: repository)
       var sides: [(ours: ObjectID, theirs: ObjectID)] = []
       for number in 0..<150 {

@@ -83,6 +83,37 @@ import Testing
     }
   }
 
+  @Test func `differs between two trees where git says so`() async throws {
+    try await Self.withCommit { repository, _ in
+      var random = SeededGenerator(seed: 7)
+      // Names that sort otherwise as a folder than as a file, and folders in whose place there may be files.
+      let places = ["a", "a/x", "a/x/y", "a-b", "a.b/c", "a0", "b/c/d", "b/c/e", "b/f", "z"]
+      func tree() async throws -> ObjectID {
+        var changes: [(path: RepositoryPath, file: TreeFile?)] = []
+        for place in places.shuffled(using: &random).prefix(Int.random(in: 0...6, using: &random)) {
+          guard !changes.contains(where: { ($0.path.text + "/").hasPrefix(place + "/") || place.hasPrefix($0.path.text + "/") })
+          else { continue }
+          let text = ["1", "2", "3"].randomElement(using: &random) ?? ""
+          let mode: TreeFile.Mode = Bool.random(using: &random) ? .regular : .executable
+          changes.append((try RepositoryPath(place), TreeFile(Array("\(text)\n".utf8), mode: mode)))
+        }
+        return try await repository.makeTree(from: nil, changes: changes)
+      }
+      var differing = 0
+      for _ in 0..<60 {
+        let (old, new) = (try await tree(), try await tree())
+        let paths = try await repository.changedPaths(from: old, to: new)
+        let command = "cd '\(repository.path)' && git diff --name-only --no-renames \(old) \(new)"
+        #expect(paths == (try Shell.run(command)).output.split(separator: "\n").map(String.init))
+        let renames = "cd '\(repository.path)' && git diff --name-only -M \(old) \(new)"
+        let files = try await repository.diff(from: old, to: new).files
+        #expect(files.map(\.path).sorted() == (try Shell.run(renames)).output.split(separator: "\n").map(String.init).sorted())
+        differing += paths.isEmpty ? 0 : 1
+      }
+      #expect(differing > 30)
+    }
+  }
+
   @Test(
     arguments: [
       (["a.txt": "one\nmore\n"], ["dir/b.txt": "b2\n"], true), (["a.txt": "ours\n"], ["a.txt": "theirs\n"], false),

@@ -65,7 +65,7 @@ import Testing
   private static func callAtRandom(
     _ world: World, _ ledger: ModelLedger, _ counts: Counts, agent: Int
   ) async throws {
-    var generator = Seeded(state: UInt64(agent + 1))
+    var generator = SeededGenerator(seed: UInt64(agent + 1))
     for _ in 0..<60 {
       let output = Int.random(in: 100...10_000, using: &generator)
       let id: String
@@ -244,19 +244,6 @@ import Testing
         #expect(event.data["needed_cost_usd"]?.number == 0.10125)
         subscription.cancel()
       }
-    }
-  }
-
-  /// A generator that gives the same numbers each time (SplitMix64).
-  private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var value = state
-      value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-      value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-      return value ^ (value >> 31)
     }
   }
 }

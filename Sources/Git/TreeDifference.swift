@@ -1,0 +1,32 @@
+import CGit2
+
+/// The paths at which two trees differ, by a look only into the folders that do: libgit2's own comparison walks through
+/// both trees as a whole.
+@safe struct TreeDifference {
+  /// The paths of files, links and submodules that are in one of the trees only or another there, in git's order.
+  private(set) var paths: [String] = []
+  private let repository: OpaquePointer
+
+  /// The difference of two trees; no tree has no files.
+  init(from old: git_oid?, to new: git_oid?, in repository: OpaquePointer) throws(GitError) {
+    unsafe self.repository = repository
+    try compare(old, new, under: "")
+  }
+
+  private mutating func compare(_ old: git_oid?, _ new: git_oid?, under folder: String) throws(GitError) {
+    guard !git_oid.same(old, new) else { return }
+    try OpenTree.check(folder)
+    var sides = (TreeCursor(try open(old)), TreeCursor(try open(new)))
+    while let first = [sides.0.item, sides.1.item].compactMap(\.self).min() {
+      let items = (sides.0.take(first), sides.1.take(first))
+      guard items.0 != items.1 else { continue }
+      let path = folder + first.name
+      if first.isTree { try compare(items.0?.id, items.1?.id, under: path + "/") } else { paths.append(path) }
+    }
+  }
+
+  private func open(_ id: git_oid?) throws(GitError) -> OpenTree? {
+    guard let id else { return nil }
+    return try unsafe OpenTree(id, in: repository)
+  }
+}
