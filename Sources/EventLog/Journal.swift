@@ -60,7 +60,7 @@ package final class Journal: Sendable {
     self.store = store
     self.redactor = redactor
     self.logger = logger
-    checkpoints = Checkpoints(logger: logger)
+    checkpoints = try Checkpoints(logger: logger)
     syncs = try LogSync(database: store.pool.path, logger: logger)
     thread = try DiskThread(name: "journal")
     wake = try ThreadSemaphore()

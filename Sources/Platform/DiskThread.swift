@@ -6,8 +6,10 @@ package actor DiskThread {
   package nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
   private nonisolated let executor: ThreadExecutor
 
-  /// Starts the thread.
-  package init(name: String = "disk") throws(SystemError) { executor = try ThreadExecutor(name: name) }
+  /// Starts the thread; with a `niceness` above 0 the other threads go first.
+  package init(name: String = "disk", niceness: Int32 = 0) throws(SystemError) {
+    executor = try ThreadExecutor(name: name, niceness: niceness)
+  }
 
   deinit { executor.stop() }
 

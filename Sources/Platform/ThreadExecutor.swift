@@ -17,13 +17,16 @@ package final class ThreadExecutor: SerialExecutor, Sendable {
 
   /// Starts the thread; with a folder it can write files only below that, where the system has Landlock.
   ///
-  /// What belongs to a program that nobody trusts may hold links that lead elsewhere.
+  /// What belongs to a program that nobody trusts may hold links that lead elsewhere. A `niceness` (setpriority(2)) above
+  /// 0 lets the other threads go first.
   ///
   /// - Throws: `SystemError` when the system has no threads left.
-  package init(name: String, writingBelow folder: String? = nil) throws(SystemError) {
+  package init(name: String, writingBelow folder: String? = nil, niceness: Int32 = 0) throws(SystemError) {
     semaphore = try ThreadSemaphore()
     try startThread(named: name) {
       if let folder { _ = unsafe cplatform_confine_writes(folder) }
+      // Of the calling thread alone, as Linux has it; one can always be nicer.
+      if niceness > 0 { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, niceness) }
       self.run()
     }
   }

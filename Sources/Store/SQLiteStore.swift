@@ -89,13 +89,15 @@ package struct SQLiteStore: Sendable {
 
   /// Takes the write-ahead log into the database (sqlite.org/wal.html); there must be something in it.
   ///
-  /// Most of it is done while the writer goes on. A reader holds the log meanwhile, so that the writer cannot begin it
+  /// Most of it is done on `thread` while the writer goes on. A reader holds the log meanwhile, so that the writer cannot begin it
   /// anew under the checkpoint, in which versions before 3.51.3 can go wrong. The writer takes what is left, which is
   /// little, and begins the log anew with its next transaction.
-  package func checkpoint() async throws {
-    try await pool.read { [checkpointer] db in
-      _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_sequence")
-      _ = try checkpointer.inDatabase { try $0.checkpoint(.passive) }
+  package func checkpoint(on thread: DiskThread) async throws {
+    try await thread.run { [pool, checkpointer] in
+      try pool.read { db in
+        _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_sequence")
+        _ = try checkpointer.inDatabase { try $0.checkpoint(.passive) }
+      }
     }
     _ = try await pool.writeWithoutTransaction { try $0.checkpoint(.passive) }
   }

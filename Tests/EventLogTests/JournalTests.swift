@@ -118,6 +118,7 @@ import Testing
 
   @Test func `checkpoints beside the writers lose nothing and keep the log short`() async throws {
     let (producers, each) = (4, 1500)
+    let thread = try DiskThread(name: "checkpoints", niceness: 10)
     try await withTemporaryFolder { folder in
       try await Self.withJournal(folder) { journal in
         try await withThrowingTaskGroup(of: Void.self) { group in
@@ -132,12 +133,12 @@ import Testing
           }
           for _ in 0..<20 {
             try await journal.append { _, events in events.append(Self.event(-1)) }
-            try await journal.store.checkpoint()
+            try await journal.store.checkpoint(on: thread)
           }
           try await group.waitForAll()
         }
         try await journal.append { _, events in events.append(Self.event(-1)) }
-        try await journal.store.checkpoint()
+        try await journal.store.checkpoint(on: thread)
         try await journal.append { _, events in events.append(Self.event(-1)) }
         let faults = try await journal.store.read { db in try String.fetchAll(db, sql: "PRAGMA integrity_check") }
         #expect(faults == ["ok"])

@@ -28,7 +28,7 @@ struct connection {
 
 struct options {
   const char *mode, *path, *socket_path;
-  int port, server;  // the server's process
+  int port, server, model;  // of the last two the processes, 0 for none
   unsigned connections, size, events, window;
   double seconds;
   bool deflate, ends_with_close;

@@ -21,10 +21,13 @@ static double processor_seconds(int process) {
   return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+// Those of the load itself, the model's included.
+static double load_seconds(void) { return processor_seconds(0) + (options.model ? processor_seconds(options.model) : 0); }
+
 void begin_report(void) {
   memset(latencies, 0, sizeof latencies);
   server_before = options.server ? processor_seconds(options.server) : 0;
-  own_before = processor_seconds(0);
+  own_before = load_seconds();
   began = now();
 }
 
@@ -47,7 +50,7 @@ static unsigned percentile(double part) {
 void end_report(uint64_t messages, uint64_t bytes) {
   double seconds = (double)(now() - began) / 1e9;
   double server = options.server ? processor_seconds(options.server) - server_before : 0;
-  double own = processor_seconds(0) - own_before;
+  double own = load_seconds() - own_before;
   printf(
       "{\"messages\": %llu, \"seconds\": %.4f, \"rate\": %.1f, \"p50\": %u, \"p99\": %u, \"bytes\": %.1f, "
       "\"server_cpu\": %.4f, \"load_cpu\": %.4f}\n",
