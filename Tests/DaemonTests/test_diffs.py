@@ -259,12 +259,36 @@ def test_a_deleted_session_lets_go_of_its_proposals(client, project, session):
     assert git(project["repository_path"], "for-each-ref", "refs/proposals") == ""
 
 
-def test_proposals_that_no_row_knows_are_removed_at_the_start(daemon, project):
+def test_a_commit_that_cannot_be_written_leaves_the_diff_as_it_was(daemon, client, project):
+    diff = propose(client, project, patch("w.py", None, "x = 1\n"))
+    repository = project["repository_path"]
+    before = git(repository, "rev-parse", "HEAD")
+    git(repository, "repack", "-adq")
+    git(repository, "prune-packed", "-q")
+    # Whatever the commit will be called: a file is in the way of its folder.
+    objects = pathlib.Path(repository, ".git/objects")
+    obstacles = [objects / f"{number:02x}" for number in range(256)]
+    for obstacle in obstacles:
+        obstacle.touch(exist_ok=False)
+    answer = client.post(f"/diffs/{diff['id']}/accept", json={})
+    for obstacle in obstacles:
+        obstacle.unlink()
+    assert answer.status_code == 500
+    after = client.get(f"/diffs/{diff['id']}").json()
+    assert (after["status"], after["committed_sha"]) == ("evaluator_approved", None)
+    assert daemon.rows("SELECT committing_sha FROM diffs") == [{"committing_sha": None}]
+    assert git(repository, "rev-parse", "HEAD") == before
+    client.post(f"/diffs/{diff['id']}/accept", json={}).raise_for_status()
+
+
+def test_the_references_of_proposals_are_what_the_rows_say_after_a_start(daemon, project):
     client = daemon.client()
-    kept = propose(client, project, patch("k.py", None, "x = 1\n"))
+    kept, lost = (propose(client, project, patch(name, None, "x = 1\n")) for name in ("k.py", "l.py"))
     daemon.stop()
     repository = project["repository_path"]
     git(repository, "update-ref", "refs/proposals/unknown", kept["proposal_tree"])
+    git(repository, "update-ref", f"refs/proposals/{kept['id']}", lost["proposal_tree"])
+    git(repository, "update-ref", "-d", f"refs/proposals/{lost['id']}")
     daemon.start()
-    refs = git(repository, "for-each-ref", "--format=%(refname)", "refs/proposals").split()
-    assert refs == [f"refs/proposals/{kept['id']}"]
+    refs = git(repository, "for-each-ref", "--format=%(refname) %(objectname)", "refs/proposals").splitlines()
+    assert refs == sorted(f"refs/proposals/{diff['id']} {diff['proposal_tree']}" for diff in (kept, lost))
