@@ -57,7 +57,9 @@ extension Repository {
   /// The paths that differ between two trees, without a look for renames.
   package func changedPaths(from old: ObjectID, to new: ObjectID) throws(GitError) -> [String] {
     try unsafe withHandle { repository throws(GitError) in
-      try unsafe TreeDifference(from: old.raw, to: new.raw, in: repository).paths
+      try unsafe TreeDifference(from: old.raw, to: new.raw, in: repository).paths.map {
+        String(decoding: $0, as: UTF8.self)
+      }
     }
   }
 
@@ -74,9 +76,10 @@ extension Repository {
     }
     let oldTree = try unsafe lookUpTree(old, in: repository)
     unsafe options.flags |= GIT_DIFF_DISABLE_PATHSPEC_MATCH.rawValue
-    let paths = try unsafe TreeDifference(from: old.raw, to: new.raw, in: repository).paths
+    let difference = try unsafe TreeDifference(from: old.raw, to: new.raw, in: repository)
     return try unsafe GitHandle("compare two trees", free: git_diff_free) { diff in
-      unsafe withStringArray(paths) { paths in
+      // Names of submodules are taken for patterns all the same: with one of them both trees are compared as a whole.
+      unsafe withStringArray(difference.hasSubmodules ? [] : difference.paths) { paths in
         unsafe options.pathspec = paths
         return unsafe git_diff_tree_to_tree(&diff, repository, oldTree.pointer, newTree.pointer, &options)
       }

@@ -32,7 +32,7 @@ extension Repository {
     _ id: ObjectID, under folder: String, in repository: OpaquePointer, into entries: inout [TreeEntry], limit: Int,
     withSizes: Bool
   ) throws(GitError) {
-    try OpenTree.check(folder)
+    try OpenTree.check(Array(folder.utf8))
     let tree = try unsafe lookUpTree(id, in: repository)
     for index in 0..<(unsafe git_tree_entrycount(tree.pointer)) where entries.count < limit {
       guard let entry = unsafe git_tree_entry_byindex(tree.pointer, index),

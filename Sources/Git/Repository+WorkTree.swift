@@ -55,7 +55,8 @@ extension Repository {
       }
       try git("read the index") { unsafe git_index_read(index.pointer, 0) }
       let tree = try unsafe Self.lookUpTree(new, in: repository)
-      for path in try changedPaths(from: old, to: new) {
+      for path in try unsafe TreeDifference(from: old.raw, to: new.raw, in: repository).paths {
+        let path = path.map(CChar.init(bitPattern:)) + [0]
         var found: OpaquePointer?
         let status = unsafe git_tree_entry_bypath(&found, tree.pointer, path)
         defer { unsafe git_tree_entry_free(found) }
@@ -95,7 +96,7 @@ extension Repository {
         GIT_CHECKOUT_FORCE.rawValue | GIT_CHECKOUT_RECREATE_MISSING.rawValue
         | GIT_CHECKOUT_REMOVE_UNTRACKED.rawValue | GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH.rawValue
       unsafe options.baseline = baseline.pointer
-      try unsafe Self.checkOutHead(of: repository, &options, paths)
+      try unsafe Self.checkOutHead(of: repository, &options, paths.map { Array($0.utf8) })
     }
   }
 
@@ -104,12 +105,12 @@ extension Repository {
   /// Only the files that differ between the two are looked at. Those that someone changed by hand are left as they are:
   /// git shows them as modified.
   package func followHead(from previous: ObjectID?, to tree: ObjectID? = nil) throws(GitError) {
-    var names: [String] = []
-    if let previous, let tree {
-      names = try changedPaths(from: previous, to: tree)
-      guard !names.isEmpty else { return }
-    }
     try unsafe withHandle { repository throws(GitError) in
+      var names: [[UInt8]] = []
+      if let previous, let tree {
+        names = try unsafe TreeDifference(from: previous.raw, to: tree.raw, in: repository).paths
+        guard !names.isEmpty else { return }
+      }
       var options = unsafe git_checkout_options()
       unsafe git_checkout_options_init(&options, UInt32(GIT_CHECKOUT_OPTIONS_VERSION))
       unsafe options.checkout_strategy =
@@ -126,7 +127,7 @@ extension Repository {
   }
 
   private static func checkOutHead(
-    of repository: OpaquePointer, _ options: inout git_checkout_options, _ paths: [String]
+    of repository: OpaquePointer, _ options: inout git_checkout_options, _ paths: [[UInt8]]
   ) throws(GitError) {
     let status = withStringArray(paths) { names in
       unsafe options.paths = names

@@ -23,6 +23,9 @@ package actor Repository {
     GitLibrary.start()
   }
 
+  /// Whether so much of all repositories is in memory that some should be closed.
+  package static var isMemoryFull: Bool { GitLibrary.isCacheFull }
+
   /// How long what libgit2 does takes, in all repositories.
   package static let times = Histogram()
 
@@ -71,8 +74,16 @@ extension Repository {
 enum GitLibrary {
   /// The largest file or folder, in bytes, that is kept in memory once it is read.
   private static let largestCached = 64 * 1024
-  /// How much of all repositories is kept at most, in bytes.
+  /// Above so many bytes of all repositories together libgit2 lets go of something of a repository before it keeps more
+  /// of that one.
   private static let mostCached = 64 * 1024 * 1024
+
+  /// Whether so much is kept of all repositories that some should be closed: what is kept of one that nobody uses any
+  /// longer, libgit2 does not let go of by itself.
+  static var isCacheFull: Bool {
+    var (current, allowed) = (0, 0)
+    return unsafe cgit2_cached_memory(&current, &allowed) == 0 && current > mostCached / 4 * 3
+  }
 
   private static let started: Bool = {
     git_libgit2_init()

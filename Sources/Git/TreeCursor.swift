@@ -1,4 +1,5 @@
 import CGit2
+import Glibc
 
 /// What stands at a name of a tree; ordered as git's trees are, where a folder sorts as if a slash followed its name.
 @safe struct TreeItem: Comparable {
@@ -21,8 +22,13 @@ import CGit2
   }
 
   var isTree: Bool { mode == GIT_FILEMODE_TREE.rawValue }
+  var isSubmodule: Bool { mode == GIT_FILEMODE_COMMIT.rawValue }
   var isFile: Bool { mode == GIT_FILEMODE_BLOB.rawValue || mode == GIT_FILEMODE_BLOB_EXECUTABLE.rawValue }
-  var name: String { unsafe git_tree_entry_name(place).map { unsafe String(cString: $0) } ?? "" }
+  /// The name as git has it, which need not be UTF-8.
+  var name: [UInt8] {
+    guard let name = unsafe git_tree_entry_name(place) else { return [] }
+    return unsafe Array(UnsafeRawBufferPointer(start: name, count: strlen(name)))
+  }
 
   static func == (left: TreeItem, right: TreeItem) -> Bool {
     left.mode == right.mode && git_oid.same(left.id, right.id)
@@ -46,9 +52,10 @@ import CGit2
   }
 
   /// Refuses a folder that no file system would take, before a walk goes into it: each level costs stack.
-  static func check(_ folder: String) throws(GitError) {
-    guard folder.utf8.count <= 4096 else {
-      throw GitError(.badPath, "the folder '\(folder.prefix(60))…' lies deeper than 4096 bytes of path")
+  static func check(_ folder: [UInt8]) throws(GitError) {
+    guard folder.count <= 4096 else {
+      let beginning = String(decoding: folder.prefix(60), as: UTF8.self)
+      throw GitError(.badPath, "the folder '\(beginning)…' lies deeper than 4096 bytes of path")
     }
   }
 

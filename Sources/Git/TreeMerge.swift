@@ -4,8 +4,8 @@ import Glibc
 /// A three-way merge of trees that looks only where both sides differ from the base.
 ///
 /// A folder that one side left alone is taken over whole, so that the cost is that of the change and not of the tree.
-/// What might be half of a rename, or a file where the other side has a folder, it does not decide: `Unsure` says that
-/// libgit2's merge of whole trees must.
+/// What might be half of a rename, a file where the other side has a folder, a name that is not UTF-8, or what lies
+/// hundreds of folders deep, it does not decide: `Unsure` says that libgit2's merge of whole trees must.
 @safe struct TreeMerge {
   /// It takes a look at both trees as a whole.
   struct Unsure: Error {}
@@ -15,6 +15,7 @@ import Glibc
   /// Whether the result differs from our side.
   private(set) var addsSomething = false
 
+  private static let mostLevels = 256
   private let repository: OpaquePointer
   private let writes: Bool
 
@@ -26,7 +27,7 @@ import Glibc
 
   /// The merged tree; nil when nothing is left of it, our own when nothing is written.
   mutating func merge(
-    base: git_oid?, ours: git_oid?, theirs: git_oid?, under folder: String = ""
+    base: git_oid?, ours: git_oid?, theirs: git_oid?, under folder: String = "", depth: Int = 0
   ) throws -> git_oid? {
     if git_oid.same(theirs, base) { return ours }
     if git_oid.same(ours, base) {
@@ -35,7 +36,8 @@ import Glibc
     }
     // Equal on both sides may hide a file that both deleted, which may be half of two renames.
     guard !git_oid.same(ours, theirs) else { throw Unsure() }
-    try OpenTree.check(folder)
+    // Each level costs stack.
+    guard depth < Self.mostLevels else { throw Unsure() }
     let trees = try (
       base.map { try unsafe OpenTree($0, in: repository) }, ours.map { try unsafe OpenTree($0, in: repository) },
       theirs.map { try unsafe OpenTree($0, in: repository) }
@@ -50,10 +52,10 @@ import Glibc
     while let first = sides.compactMap(\.item).min() {
       let entries = sides.indices.map { sides[$0].take(first) }
       guard entries[2] != entries[0] || entries[1] != entries[0] else { continue }
-      let name = first.name
+      guard let name = String(validating: first.name, as: UTF8.self) else { throw Unsure() }
       if entries[1] != nil, trees.2?.has(name, asTree: !first.isTree) == true { throw Unsure() }
       if entries[2] != nil, trees.1?.has(name, asTree: !first.isTree) == true { throw Unsure() }
-      let result = try merge(entries[0], entries[1], entries[2], at: folder + name)
+      let result = try merge(entries[0], entries[1], entries[2], at: folder + name, depth)
       guard result != entries[1], let builder = unsafe builder?.pointer else { continue }
       try unsafe Self.put(result, name, into: builder)
     }
@@ -76,7 +78,9 @@ import Glibc
   }
 
   /// What becomes of one name.
-  private mutating func merge(_ base: TreeItem?, _ ours: TreeItem?, _ theirs: TreeItem?, at path: String) throws -> TreeItem? {
+  private mutating func merge(
+    _ base: TreeItem?, _ ours: TreeItem?, _ theirs: TreeItem?, at path: String, _ depth: Int
+  ) throws -> TreeItem? {
     if theirs == base { return ours }
     if ours == base {
       addsSomething = true
@@ -84,8 +88,9 @@ import Glibc
     }
     guard let ours, let theirs else { throw Unsure() }
     if ours.isTree, theirs.isTree {
-      guard let id = try merge(base: base?.id, ours: ours.id, theirs: theirs.id, under: path + "/") else { return nil }
-      return TreeItem(id: id, mode: ours.mode)
+      let merged = try merge(
+        base: base?.id, ours: ours.id, theirs: theirs.id, under: path + "/", depth: depth + 1)
+      return merged.map { TreeItem(id: $0, mode: ours.mode) }
     }
     if ours == theirs { return ours }
     guard let base, base.isFile, ours.isFile, theirs.isFile else { throw Unsure() }

@@ -17,8 +17,8 @@ package final class ThreadExecutor: SerialExecutor, Sendable {
 
   /// Starts the thread; with a folder it can write files only below that, where the system has Landlock.
   ///
-  /// What belongs to a program that nobody trusts may hold links that lead elsewhere. A `niceness` (setpriority(2)) above
-  /// 0 lets the other threads go first.
+  /// What belongs to a program that nobody trusts may hold links that lead elsewhere. A `niceness` above 0 lets
+  /// the other threads go first (setpriority(2)).
   ///
   /// - Throws: `SystemError` when the system has no threads left.
   package init(name: String, writingBelow folder: String? = nil, niceness: Int32 = 0) throws(SystemError) {

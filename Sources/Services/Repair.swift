@@ -47,7 +47,11 @@ package struct Repair: Sendable {
       let present = Dictionary(uniqueKeysWithValues: try await repository.references("refs/proposals/*"))
       for name in present.keys where wanted[name] == nil { try await repository.removeReference(name) }
       for (name, hex) in wanted {
-        guard let tree = ObjectID(hex), tree != present[name], try await repository.contains(tree) else { continue }
+        guard let tree = ObjectID(hex), tree != present[name] else { continue }
+        guard try await repository.contains(tree) else {
+          logger.error("what a diff proposes is gone from the repository", metadata: ["reference": "\(name)"])
+          continue
+        }
         try await repository.setReference(name, to: tree, note: "proposal")
       }
     } catch {

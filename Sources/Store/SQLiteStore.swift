@@ -89,18 +89,29 @@ package struct SQLiteStore: Sendable {
 
   /// Takes the write-ahead log into the database (sqlite.org/wal.html); there must be something in it.
   ///
-  /// Most of it is done on `thread` while the writer goes on. A reader holds the log meanwhile, so that the writer cannot begin it
-  /// anew under the checkpoint, in which versions before 3.51.3 can go wrong. The writer takes what is left, which is
-  /// little, and begins the log anew with its next transaction.
+  /// Most of it is done on `thread` while the writer goes on, again and again until little has come meanwhile. A reader
+  /// holds the log then, so that the writer cannot begin it anew under the checkpoint, in which versions before 3.51.3
+  /// can go wrong. The writer takes what is left, and begins the log anew with its next transaction.
   package func checkpoint(on thread: DiskThread) async throws {
     try await thread.run { [pool, checkpointer] in
-      try pool.read { db in
-        _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_sequence")
-        _ = try checkpointer.inDatabase { try $0.checkpoint(.passive) }
+      var copied = 0
+      for _ in 0..<Self.mostPasses {
+        let pages = try pool.read { db in
+          _ = try Int.fetchOne(db, sql: "SELECT count(*) FROM sqlite_sequence")
+          return try checkpointer.inDatabase { try $0.checkpoint(.passive).checkpointedFrameCount }
+        }
+        // A pass ends where the log ended when it began: one that was short has left little.
+        if pages - copied <= Self.fewPages { break }
+        copied = pages
       }
     }
     _ = try await pool.writeWithoutTransaction { try $0.checkpoint(.passive) }
   }
+
+  /// How often the thread of checkpoints begins anew at most: a writer that is quicker than it is not outrun.
+  private static var mostPasses: Int { 4 }
+  /// Pages of the log that are some milliseconds' work.
+  private static var fewPages: Int { 500 }
 
   /// Reads on one of the reader connections, from one moment's state of the database.
   package func read<T: Sendable>(_ query: @escaping @Sendable (Database) throws -> T) async throws -> T {

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -219,6 +220,35 @@ def test_accepting_and_rejecting_at_once_has_one_winner(client, project):
         assert len(won) == 1 and status == ("committed", "human_rejected")[won[0]]
         added = int(git(project["repository_path"], "rev-list", "--count", "HEAD")) - int(before)
         assert added == (status == "committed")
+
+
+def test_accepting_is_not_refused_because_somebody_approves_meanwhile(daemon, client, project):
+    """Writes that change nothing hold the project's lock, so that the verdict comes while the commit waits."""
+    address = f"/projects/{project['id']}/files/same.py"
+    client.put(address, json={"content": "x = 1\n"}).raise_for_status()
+    done = threading.Event()
+
+    def write_the_same(_):
+        with daemon.client() as mine:
+            while not done.is_set():
+                mine.put(address, json={"content": "x = 1\n"}, headers={"If-Match": "*"}).raise_for_status()
+
+    def approve_it(diff):
+        return client.post(f"/diffs/{diff['id']}/review", json={"approved": True}).status_code
+
+    with ThreadPoolExecutor(5) as pool:
+        writers = [pool.submit(write_the_same, number) for number in range(4)]
+        try:
+            verdicts = []
+            for number in range(15):
+                diff = propose(client, project, patch(f"f{number}.py", None, "x = 1\n"))
+                verdict = pool.submit(approve_it, diff)
+                accepted = client.post(f"/diffs/{diff['id']}/accept", json={})
+                assert accepted.status_code == 200, accepted.text
+                verdicts.append(verdict.result())
+        finally:
+            done.set()
+        assert set(verdicts) <= {200, 400, 409} and [one.result() for one in writers] == [None] * 4
 
 
 def test_a_commit_takes_back_nothing_that_others_change_meanwhile(daemon, client, numbers):

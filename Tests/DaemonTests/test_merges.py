@@ -4,6 +4,8 @@ import os
 import pathlib
 import random
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -249,6 +251,39 @@ def test_labels_follow_a_commit_of_another_tool_though_nobody_asks(daemon, clien
         event = events_until(socket, "diff.updated", seconds=10)[-1]["data"]
         assert (event["diff_id"], event["merge_status"], event["merge_conflicts"]) == (clash["id"], "clean", [])
     assert client.get(f"/diffs/{apart['id']}").json()["merge_status"] == "clean"
+
+
+@pytest.mark.parametrize("mover", ["a file that is written", "another tool"])
+def test_labels_follow_while_others_write_all_the_time(daemon, client, numbers, mover):
+    """Writes that change nothing hold the project's lock, one behind the other, so that it is never free."""
+    clash = propose(client, numbers, patch("numbers.py", text(NUMBERS), text(edited(NUMBERS, n5="five = 'diff'"))))
+    moved = text(edited(NUMBERS, n5="five = 'hand'"))
+    done = threading.Event()
+
+    def write_the_same(_):
+        with daemon.client() as mine:
+            count = 0
+            while not done.is_set():
+                answer = mine.put(f"/projects/{numbers['id']}/files/same.py", json={"content": "x = 1\n"},
+                                  headers={"If-Match": "*"} if count else {})
+                assert answer.status_code in (200, 201, 412), answer.text
+                count += 1
+            return count
+
+    with ThreadPoolExecutor(4) as pool:
+        counts = pool.map(write_the_same, range(4))
+        try:
+            wait_until(lambda: "same.py" in git(numbers["repository_path"], "ls-tree", "HEAD"), "the file")
+            if mover == "another tool":
+                write(numbers, "numbers.py", moved)
+            else:
+                client.put(f"/projects/{numbers['id']}/files/numbers.py", json={"content": moved},
+                           headers={"If-Match": "*"}).raise_for_status()
+            label = "SELECT 1 FROM diffs WHERE id = ? AND merge_status = 'conflicting'"
+            wait_until(lambda: daemon.rows(label, clash["id"]), "a label", seconds=5)
+        finally:
+            done.set()
+        assert min(counts) > 3
 
 
 def test_a_head_that_moved_while_the_daemon_was_down_is_noticed(daemon, project):

@@ -3,6 +3,7 @@ import Foundation
 import GRDB
 import JSON
 import Logging
+import Platform
 import Store
 import Synchronization
 import TestSupport

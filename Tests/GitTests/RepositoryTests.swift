@@ -83,34 +83,117 @@ import Testing
     }
   }
 
+  // Names that sort otherwise as a folder than as a file, and folders in whose place there may be files.
+  private static let places = ["a", "a/x", "a/x/y", "a-b", "a.b/c", "a0", "b/c/d", "b/c/e", "b/f", "z"]
+
+  private static func randomTree(_ random: inout SeededGenerator, in repository: Repository) async throws -> ObjectID {
+    var changes: [(path: RepositoryPath, file: TreeFile?)] = []
+    for place in places.shuffled(using: &random).prefix(Int.random(in: 0...6, using: &random)) {
+      let isInTheWay = changes.contains { other, _ in
+        "\(other)/".hasPrefix("\(place)/") || place.hasPrefix("\(other)/")
+      }
+      guard !isInTheWay else { continue }
+      let text = "\(Int.random(in: 1...3, using: &random))\n"
+      let mode: TreeFile.Mode = Bool.random(using: &random) ? .regular : .executable
+      changes.append((try RepositoryPath(place), TreeFile(Array(text.utf8), mode: mode)))
+    }
+    return try await repository.makeTree(from: nil, changes: changes)
+  }
+
   @Test func `differs between two trees where git says so`() async throws {
     try await Self.withCommit { repository, _ in
       var random = SeededGenerator(seed: 7)
-      // Names that sort otherwise as a folder than as a file, and folders in whose place there may be files.
-      let places = ["a", "a/x", "a/x/y", "a-b", "a.b/c", "a0", "b/c/d", "b/c/e", "b/f", "z"]
-      func tree() async throws -> ObjectID {
-        var changes: [(path: RepositoryPath, file: TreeFile?)] = []
-        for place in places.shuffled(using: &random).prefix(Int.random(in: 0...6, using: &random)) {
-          guard !changes.contains(where: { ($0.path.text + "/").hasPrefix(place + "/") || place.hasPrefix($0.path.text + "/") })
-          else { continue }
-          let text = ["1", "2", "3"].randomElement(using: &random) ?? ""
-          let mode: TreeFile.Mode = Bool.random(using: &random) ? .regular : .executable
-          changes.append((try RepositoryPath(place), TreeFile(Array("\(text)\n".utf8), mode: mode)))
-        }
-        return try await repository.makeTree(from: nil, changes: changes)
-      }
       var differing = 0
+      func git(_ options: String, _ old: ObjectID, _ new: ObjectID) throws -> [String] {
+        try Shell.run("cd '\(repository.path)' && git diff --name-only \(options) \(old) \(new)").output
+          .split(separator: "\n").map(String.init)
+      }
       for _ in 0..<60 {
-        let (old, new) = (try await tree(), try await tree())
+        let old = try await Self.randomTree(&random, in: repository)
+        let new = try await Self.randomTree(&random, in: repository)
         let paths = try await repository.changedPaths(from: old, to: new)
-        let command = "cd '\(repository.path)' && git diff --name-only --no-renames \(old) \(new)"
-        #expect(paths == (try Shell.run(command)).output.split(separator: "\n").map(String.init))
-        let renames = "cd '\(repository.path)' && git diff --name-only -M \(old) \(new)"
+        #expect(paths == (try git("--no-renames", old, new)))
         let files = try await repository.diff(from: old, to: new).files
-        #expect(files.map(\.path).sorted() == (try Shell.run(renames)).output.split(separator: "\n").map(String.init).sorted())
+        #expect(files.map(\.path).sorted() == (try git("-M", old, new)).sorted())
         differing += paths.isEmpty ? 0 : 1
       }
       #expect(differing > 30)
+    }
+  }
+
+  @Test func `shows and checks out what has a name that is not UTF-8`() async throws {
+    try await Self.withCommit { repository, first in
+      _ = try Shell.run(
+        """
+        cd '\(repository.path)' && printf '1\\n' > "$(printf 'caf\\351.txt')" && git add . \
+        && git -c user.name=x -c user.email=x@y commit -qm odd && git reset -q --hard HEAD~
+        """)
+      let odd = try #require(try await repository.reference("ORIG_HEAD"))
+      let trees = (old: try await repository.tree(of: first), new: try await repository.tree(of: odd))
+      let diff = try await repository.diff(from: trees.old, to: trees.new)
+      #expect(diff.files.count == 1 && diff.text.contains("+1\n"))
+      let other = try await Self.commit(["a.txt": "other\n"], on: first, in: repository)
+      let tree = try await repository.tree(of: other)
+      #expect(try await repository.fit(base: trees.old, ours: tree, theirs: trees.new) == .clean)
+      guard case .clean(let merged) = try await repository.merge(base: trees.old, ours: tree, theirs: trees.new) else {
+        throw GitError(.failed, "they go together")
+      }
+      let commit = try await repository.makeCommit(tree: merged, parents: [first], message: "both", author: Self.author)
+      try await repository.moveReference("refs/heads/main", from: first, to: commit, note: "both")
+      try await repository.followHead(from: trees.old, to: merged)
+      #expect(try await repository.hasFollowed(from: trees.old, to: merged))
+      let found = try Shell.run("cd '\(repository.path)' && cat caf*.txt a.txt && git status --porcelain")
+      #expect(found.output == "1\nother\n")
+    }
+  }
+
+  /// Two commits that change a file so many folders deep, and their base.
+  private static func deepTrees(_ levels: Int, in repository: Repository) async throws -> [ObjectID] {
+    let path = String(repeating: "d/", count: levels) + "f.txt"
+    let commits = (0..<3).map { number in
+      """
+      commit refs/heads/deep\(number)
+      committer A <a@b> 1700000000 +0000
+      data 0
+      M 100644 inline \(path)
+      data \(number == 0 ? "6\n1\n2\n3" : number == 1 ? "6\n0\n2\n3" : "6\n1\n2\n4")
+
+      M 100644 inline n\(number).txt
+      data 1
+      \(number)
+
+      """
+    }
+    try commits.joined().write(toFile: repository.path + "/.git/stream", atomically: true, encoding: .utf8)
+    #expect(try Shell.run("cd '\(repository.path)' && git fast-import --quiet < .git/stream").status == 0)
+    var trees: [ObjectID] = []
+    for number in 0..<3 {
+      let commit = try #require(try await repository.reference("refs/heads/deep\(number)"))
+      trees.append(try await repository.tree(of: commit))
+    }
+    return trees
+  }
+
+  @Test(arguments: [1, 255, 256, 257, 1000])
+  func `compares and merges what lies deep`(levels: Int) async throws {
+    try await Self.withCommit { repository, _ in
+      let trees = try await Self.deepTrees(levels, in: repository)
+      let paths = try await repository.changedPaths(from: trees[0], to: trees[1])
+      #expect(paths.count == 3 && paths[0].hasSuffix("d/f.txt"))
+      #expect(try await repository.diff(from: trees[0], to: trees[1]).text.contains("+0\n"))
+      // Lines beside each other do not go together, as git has it; that it ends is what counts.
+      let fit = try await repository.fit(base: trees[0], ours: trees[1], theirs: trees[2])
+      #expect(fit == .clean || fit == .conflicting([paths[0]]))
+    }
+  }
+
+  @Test func `refuses to compare what no file system would hold`() async throws {
+    try await Self.withCommit { repository, _ in
+      let trees = try await Self.deepTrees(2100, in: repository)
+      let error = await #expect(throws: GitError.self) {
+        try await repository.changedPaths(from: trees[0], to: trees[1])
+      }
+      #expect(error?.code == .badPath)
     }
   }
 

@@ -137,6 +137,7 @@ static _Noreturn void run_model(int listener) {
     uint64_t left = send_words();
     struct timespec pause = {.tv_sec = (time_t)(left / 1000000000), .tv_nsec = (long)(left % 1000000000)};
     int count = epoll_pwait2(queue, found, 256, &pause, NULL);
+    if (count < 0 && errno != EINTR) fail("epoll_pwait2: %s", strerror(errno));
     for (int index = 0; index < count; index++) {
       int descriptor = found[index].data.fd, one = 1;
       if (descriptor != listener) {

@@ -8,8 +8,8 @@ import Synchronization
 extension DiffService {
   /// Makes an approved diff the newest commit of its branch.
   ///
-  /// In this order, so that a crash at any point is repaired by the next start: the commit is written, and meanwhile its
-  /// name into the diff's row; the branch moves to it if it is still where the diff was made; the row says so.
+  /// In this order, so that a crash at any point is repaired by the next start: the commit is written, and meanwhile
+  /// its name into the diff's row; the branch moves to it if it is still where the diff was made; the row says so.
   /// The note of the name is not synced: after a power cut the diff may be approved still, and labelled as applied.
   ///
   /// - Throws: `ServiceError` `.wrongState` unless a person approved it, `.conflict` when the branch has moved.
@@ -23,47 +23,65 @@ extension DiffService {
   }
 
   private func commit(_ id: String, message: String?, approves: Bool) async throws -> DiffRecord {
-    var diff = try await stored(id)
-    return try await projects.changing(diff.projectId) {
-      // What has happened to the diff in between is seen when its row is written.
-      let status = diff.status
-      if approves, status == .evaluatorApproved { diff.status = .humanApproved }
-      guard diff.status == .humanApproved else { throw Self.notApproved(diff) }
-      let project = try await projects.project(diff.projectId)
-      let repository = projects.repositories.writer(project.repositoryPath)
-      guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else {
-        throw ServiceError(.wrongState, "the diff's trees cannot be read")
+    let diff = try await stored(id)
+    defer { projects.directory.wakeUp() }
+    return try await commitLocks.withLock(diff.projectId) {
+      // Whoever had to wait for another looks again at what has become of it.
+      let waits = projects.locks.isHeld(diff.projectId)
+      return try await projects.locks.withLock(diff.projectId) {
+        try await commit(waits ? try await stored(id) : diff, message: message, approves: approves)
       }
-      if let message, !message.isEmpty { diff.commitMessage = message }
-      guard let draft = try await repository.draft(tree, on: base, message: diff.commitMessage) else {
-        throw try await mismatch(diff, in: repository)
-      }
-      let commit = draft.id
-      diff.committingSha = commit.hex
-      async let writing: Void = repository.write(draft)
-      try await journal.append(isDurable: false) { [diff] db, _ in
-        guard var row = try db.diff(id: id), row.status == status, row.proposalTree == diff.proposalTree else {
-          throw ServiceError(.wrongState, "Diff was reviewed by somebody else in the same moment")
-        }
-        (row.status, row.commitMessage, row.committingSha) = (diff.status, diff.commitMessage, commit.hex)
+    }
+  }
+
+  /// Commits while nobody else writes the project's repository.
+  private func commit(_ diff: DiffRecord, message: String?, approves: Bool) async throws -> DiffRecord {
+    var diff = diff
+    guard diff.status == .humanApproved || approves && diff.status == .evaluatorApproved else {
+      throw Self.notApproved(diff)
+    }
+    let project = try await projects.project(diff.projectId)
+    let repository = projects.repositories.writer(project.repositoryPath)
+    guard let base = ObjectID(diff.baseCommit), let tree = ObjectID(diff.proposalTree) else {
+      throw ServiceError(.wrongState, "the diff's trees cannot be read")
+    }
+    if let message, !message.isEmpty { diff.commitMessage = message }
+    guard let draft = try await repository.draft(tree, on: base, message: diff.commitMessage) else {
+      throw try await mismatch(diff, in: repository)
+    }
+    diff.committingSha = draft.id.hex
+    async let writing: Void = repository.write(draft)
+    let status = try await note(diff, approves: approves)
+    diff.status = .humanApproved
+    do {
+      try await writing
+      try await move(diff, from: base, to: draft.id, in: repository)
+    } catch {
+      try await journal.append { [diff] db, _ in
+        guard var row = try db.diff(id: diff.id) else { return }
+        (row.committingSha, row.status) = (nil, status)
         try db.update(row)
       }
-      do {
-        try await writing
-        try await move(diff, from: base, to: commit, in: repository)
-      } catch {
-        try await journal.append { db, _ in
-          guard var row = try db.diff(id: id) else { return }
-          (row.committingSha, row.status) = (nil, status)
-          try db.update(row)
-        }
-        guard (error as? GitError)?.code == .moved else { throw error }
-        // While it was being committed nobody labelled it.
-        labels.forget(diff.projectId)
-        _ = try await bringLabels(of: diff.projectId)
-        throw try await mismatch(diff, in: repository)
+      // While it was being committed nobody labelled it.
+      labels.forget(diff.projectId)
+      guard (error as? GitError)?.code == .moved else { throw error }
+      throw try await mismatch(diff, in: repository)
+    }
+    return try await finish(diff, commit: draft.id, in: repository)
+  }
+
+  /// Notes in a diff's row which commit is about to be it; gives the status that the row had.
+  private func note(_ diff: DiffRecord, approves: Bool) async throws -> DiffRecord.Status {
+    try await journal.append(isDurable: false) { db, _ in
+      guard var row = try db.diff(id: diff.id) else { throw ServiceError(.notFound, "Diff not found") }
+      let status = row.status
+      guard status == .humanApproved || approves && status == .evaluatorApproved else { throw Self.notApproved(row) }
+      guard row.proposalTree == diff.proposalTree else {
+        throw ServiceError(.wrongState, "a part of the diff was taken in the same moment: look at it again")
       }
-      return try await finish(diff, commit: commit, in: repository)
+      (row.status, row.commitMessage, row.committingSha) = (.humanApproved, diff.commitMessage, diff.committingSha)
+      try db.update(row)
+      return status
     }
   }
 
@@ -83,6 +101,7 @@ extension DiffService {
     // Perhaps it is this very diff that has moved the branch.
     let now = try await stored(diff.id)
     guard now.isPending else { return Self.notApproved(now) }
+    _ = try await bringLabels(of: diff.projectId)
     let head = try await repository.head().commit?.hex ?? "none"
     return ServiceError(
       .conflict, "Base commit mismatch. Expected: \(diff.baseCommit), Current: \(head)",

@@ -4,11 +4,13 @@ import Logging
 import Store
 
 extension DiffService {
-  /// Keeps the labels of all pending diffs true until the task is cancelled: whenever a branch moves, by a commit of
-  /// ours or of any other tool, and whether or not anybody asks.
+  /// Keeps the labels of all pending diffs true until the task is cancelled.
+  ///
+  /// That is whenever a branch moves, by a commit of ours or of any other tool, and whether or not anybody asks. It
+  /// keeps out of the way of a commit, and looks behind it.
   package func run() async {
     for await _ in projects.directory.wakeups {
-      for id in projects.directory.ids where !projects.isChanging(id) {
+      for id in projects.directory.ids where !commitLocks.isHeld(id) {
         do { _ = try await bringLabels(of: id) } catch is ServiceError {
           // The project went in between.
         } catch {

@@ -22,7 +22,7 @@ extension DiffService {
     var traceID: String?
   }
 
-  /// A diff that has no row yet, and the head that its label is about.
+  /// A diff that has no row yet, the head that its label is about, and the tree that is to be kept in a repository.
   struct Made: Sendable {
     var diff: DiffRecord
     let head: ObjectID?
@@ -54,15 +54,17 @@ extension DiffService {
   ) async throws -> DiffRecord {
     let diff = made.diff
     do {
-      // Beside the database, which takes as long; what a crash leaves undone the next start makes good.
-      async let keeping: Void = keep(made)
-      try await journal.append { db, events in
-        guard try db.project(id: diff.projectId) != nil else { throw ServiceError(.notFound, "Project not found") }
-        try db.insert(diff)
-        events.append(NewEvent("diff_created", topics: diff.topics, data: DiffView.created(diff)))
-        try change(db, &events)
+      try await withThrowingTaskGroup { group in
+        // Beside the database, which takes as long; what a crash leaves undone the next start makes good. At once, so
+        // that it comes before whatever somebody does who sees the row.
+        group.addImmediateTask { await keep(made) }
+        try await journal.append { db, events in
+          guard try db.project(id: diff.projectId) != nil else { throw ServiceError(.notFound, "Project not found") }
+          try db.insert(diff)
+          events.append(NewEvent("diff_created", topics: diff.topics, data: DiffView.created(diff)))
+          try change(db, &events)
+        }
       }
-      await keeping
     } catch {
       await drop(made)
       throw error

@@ -19,6 +19,8 @@ package struct DiffService: Sendable {
   let labels = LabelledHeads()
   /// Held while a project's diffs are labelled, so that each change is told of once.
   let labelLocks = KeyedLock()
+  /// Held while a diff of a project is committed, which labels the others itself.
+  let commitLocks = KeyedLock()
 
   /// Diffs of these projects; `run` keeps their labels.
   package init(projects: ProjectService, python: PythonHelper, logger: Logger) {

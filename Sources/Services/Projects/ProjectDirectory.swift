@@ -38,8 +38,8 @@ final class ProjectDirectory: Sendable {
 
   private let watcher: ReferenceWatcher
   private let state = Mutex(State())
-  /// An element after the references of some repository may have changed, or a head was found elsewhere; those that
-  /// nobody has taken yet are one.
+  /// An element after the references of some repository may have changed, a head was found elsewhere, or `wakeUp`;
+  /// those that nobody has taken yet are one.
   let wakeups: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
 

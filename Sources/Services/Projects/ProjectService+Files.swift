@@ -48,7 +48,7 @@ extension ProjectService {
     _ content: [UInt8], to path: String, of id: String, if condition: FileCondition, message: String?
   ) async throws -> Written {
     let path = try Self.checked(path)
-    return try await changing(id) {
+    return try await locks.withLock(id) {
       let record = try await project(id)
       let present = try await self.tag(of: path.text, in: id, at: nil)
       guard condition.allows(present?.hex) else {

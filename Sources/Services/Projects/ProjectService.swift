@@ -14,7 +14,7 @@ package final class ProjectService: Sendable {
   /// The repositories in use.
   package let repositories: RepositoryPool
   /// Held while a repository is written.
-  private let locks = KeyedLock()
+  package let locks = KeyedLock()
   let directory = ProjectDirectory()
   /// Where files are moved, removed and written.
   package let disk: DiskThread
@@ -186,19 +186,9 @@ package final class ProjectService: Sendable {
     try await change(id, with: Self.update) { $0.pushedCommit = commit.hex }
   }
 
-  /// Runs what changes a project's repository while nobody else does, and brings its labels up to date itself: whoever
-  /// else watches the repository keeps away meanwhile, and looks afterwards.
-  func changing<T>(_ id: String, _ body: () async throws -> T) async rethrows -> T {
-    defer { directory.wakeUp() }
-    return try await locks.withLock(id, body)
-  }
-
-  /// Whether the project's repository is being changed by us just now.
-  func isChanging(_ id: String) -> Bool { locks.isHeld(id) }
-
   /// Removes a project with its repository, sessions, messages, diffs, tests and memory.
   package func delete(_ id: String) async throws {
-    try await changing(id) {
+    try await locks.withLock(id) {
       let removed = try await journal.append(committed: { [directory] _ in directory.remove(id) }) {
         db, events -> ProjectRecord in
         guard var record = try db.project(id: id) else { throw ServiceError(.notFound, "Project not found") }

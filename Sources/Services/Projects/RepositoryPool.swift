@@ -14,9 +14,22 @@ package final class RepositoryPool: Sendable {
 
   private let writers: [ThreadExecutor]
   private let readers: [ThreadExecutor]
-  private let open = Mutex<(repositories: [Key: Repository], order: [Key])>(([:], []))
+  private let open = Mutex(Open())
 
-  /// Most instances that are kept; the oldest is let go of, and opened again when it is asked for.
+  /// The instances, with the number of their last use.
+  private struct Open {
+    var repositories: [Key: (repository: Repository, used: Int)] = [:]
+    var uses = 0
+
+    /// Lets go of the one that was not used for longest, unless it is `kept`.
+    mutating func removeOldest(but kept: Key) {
+      let oldest = repositories.min { $0.value.used < $1.value.used }?.key
+      if let oldest, oldest != kept { repositories[oldest] = nil }
+    }
+  }
+
+  /// Most instances that are kept, as long as there is memory for what they hold; what is let go of is opened again
+  /// when it is asked for.
   private static let limit = 256
 
   /// A pool with so many threads for each of writing and reading, which write below a folder only.
@@ -44,23 +57,24 @@ package final class RepositoryPool: Sendable {
   /// Closes both instances, before the folder is moved or removed.
   package func forget(_ path: String) async {
     for key in [Key(path: path, isWriter: true), Key(path: path, isWriter: false)] {
-      let repository = open.withLock { open -> Repository? in
-        open.order.removeAll { $0 == key }
-        return open.repositories.removeValue(forKey: key)
-      }
+      let repository = open.withLock { $0.repositories.removeValue(forKey: key)?.repository }
       await repository?.close()
     }
   }
 
   private func repository(_ key: Key) -> Repository {
     open.withLock { open in
-      if let repository = open.repositories[key] { return repository }
-      if open.order.count >= Self.limit { open.repositories[open.order.removeFirst()] = nil }
+      open.uses += 1
+      if open.repositories.count > 1, Repository.isMemoryFull { open.removeOldest(but: key) }
+      if let known = open.repositories[key]?.repository {
+        open.repositories[key]?.used = open.uses
+        return known
+      }
+      if open.repositories.count >= Self.limit { open.removeOldest(but: key) }
       let threads = key.isWriter ? writers : readers
       let thread = threads[Int(UInt(bitPattern: key.path.hashValue) % UInt(threads.count))]
       let repository = Repository(path: key.path, executor: thread)
-      open.repositories[key] = repository
-      open.order.append(key)
+      open.repositories[key] = (repository, open.uses)
       return repository
     }
   }

@@ -71,7 +71,7 @@ package struct SessionService: Sendable {
       try ConversationFile(path: session.conversationsDbPath).clear(
         sessions: [session.openaiSessionKey, session.evaluatorKey])
     }
-    try await projects.changing(session.projectId) {
+    try await projects.locks.withLock(session.projectId) {
       let proposals = try await journal.append { db, events in
         let diffs = try db.diffs(ofSession: id)
         for var diff in diffs where diff.isPending {
