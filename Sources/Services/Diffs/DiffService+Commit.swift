@@ -24,11 +24,12 @@ extension DiffService {
 
   private func commit(_ id: String, message: String?, approves: Bool) async throws -> DiffRecord {
     let diff = try await stored(id)
+    let project = diff.projectId
     defer { projects.directory.wakeUp() }
-    return try await commitLocks.withLock(diff.projectId) {
-      // Whoever had to wait for another looks again at what has become of it.
-      let waits = projects.locks.isHeld(diff.projectId)
-      return try await projects.locks.withLock(diff.projectId) {
+    // Whoever has to wait for another looks again at what has become of it.
+    let waits = commitLocks.isHeld(project) || projects.locks.isHeld(project)
+    return try await commitLocks.withLock(project) {
+      try await projects.locks.withLock(project) {
         try await commit(waits ? try await stored(id) : diff, message: message, approves: approves)
       }
     }
