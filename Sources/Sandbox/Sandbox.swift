@@ -156,6 +156,17 @@ package final class Sandbox: Sendable {
   package func run(
     _ policy: SandboxPolicy, observer: @escaping @Sendable (SandboxRun.Stream, [UInt8]) -> Void = { _, _ in }
   ) async throws -> SandboxResult {
+    let (result, hasWaited) = try await runOnce(policy, observer: observer)
+    guard hasWaited, result.diedSilently, !Task.isCancelled, !isStopping else { return result }
+    // It may have been killed while it waited, in the very moment in which it was given its work.
+    var policy = policy
+    policy.startsAhead = false
+    return try await runOnce(policy, observer: observer).result
+  }
+
+  private func runOnce(
+    _ policy: SandboxPolicy, observer: @escaping @Sendable (SandboxRun.Stream, [UInt8]) -> Void
+  ) async throws -> (result: SandboxResult, hasWaited: Bool) {
     let run = try await start(policy, observer: observer)
     defer { state.withLock { $0.runs[ObjectIdentifier(run)] = nil } }
     let result = await withTaskCancellationHandler {
@@ -164,6 +175,6 @@ package final class Sandbox: Sendable {
       run.end()
     }
     if let folder = run.folder { await remover.remove(folder) }
-    return result
+    return (result, run.hasWaited)
   }
 }

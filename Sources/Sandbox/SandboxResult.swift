@@ -43,6 +43,12 @@ package struct SandboxResult: Sendable {
   /// What held it.
   package var features: SandboxFeatures = []
 
+  /// Whether a signal that nobody accounts for ended it before it wrote anything.
+  var diedSilently: Bool {
+    guard case .signalled = end else { return false }
+    return limits.isEmpty && !isCancelled && output.isEmpty && errors.isEmpty
+  }
+
   /// Takes over what the supervisor says of a program whose time began to run then, nanoseconds of the monotonic clock.
   init(_ result: cplatform_sandbox_result, features: SandboxFeatures, begun: Int) {
     end = result.was_signalled != 0 ? .signalled(Int(result.code)) : .exited(Int(result.code))

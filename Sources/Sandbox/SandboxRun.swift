@@ -21,6 +21,8 @@ package actor SandboxRun {
   private nonisolated let isOver = Mutex(false)
   /// The work folder on the host, which whoever has the result removes.
   nonisolated let folder: String?
+  /// Whether its program was started before there was work for it.
+  nonisolated let hasWaited: Bool
   private let observer: @Sendable (Stream, [UInt8]) -> Void
   private let kept: Int
   private let begun: Int
@@ -64,6 +66,7 @@ package actor SandboxRun {
     self.observer = observer
     child = started.child
     folder = started.folder
+    hasWaited = started.hasWaited
     kept = policy.outputBytes
     begun = started.begun
     input = started.input

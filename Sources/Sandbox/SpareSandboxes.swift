@@ -39,6 +39,7 @@ final class SpareSandboxes: Sendable {
     guard let spare else { return nil }
     var started = spare.started
     started.begun = MonotonicClock.nanoseconds
+    started.hasWaited = true
     guard spare.identities == Self.identities(policy), started.isListening,
       policy.wallTime.map(started.limitTime) ?? true
     else {

@@ -13,6 +13,8 @@ struct StartedSandbox: Sendable {
   let errors: Int32
   /// Since when its time runs, nanoseconds of the monotonic clock.
   var begun = MonotonicClock.nanoseconds
+  /// Whether it was started before there was work for it.
+  var hasWaited = false
   /// The work folder on the host, where there is no private root; whoever finishes the run removes it.
   let folder: String?
 

@@ -1,8 +1,10 @@
 """The interpreters that are started before there is a test: used once, see nothing before, and are missed by nobody."""
 
+import contextlib
 import os
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -13,14 +15,19 @@ from test_sandbox_machines import WITHOUT_NAMESPACES
 from test_test_cases import make_test, put, run, run_code, verdict
 
 
-def waiting(daemon):
-    """The interpreters that wait for a test; there is none but them below a daemon that asks nothing about source."""
+def interpreters(daemon, states="STRD"):
+    """Those of tests; there is none but them below a daemon that asks nothing about source."""
     found = []
     for pid, name, state in descendants(daemon.pid):
-        if name.startswith("python") and state == "S":
+        if name.startswith("python") and state in states:
             with open(f"/proc/{pid}/cmdline", "rb") as file:
                 found += [pid] if b"runner.py" in file.read() else []
     return found
+
+
+def waiting(daemon):
+    """The interpreters that wait for a test."""
+    return interpreters(daemon, "S")
 
 
 def await_one(daemon):
@@ -87,6 +94,29 @@ def test_one_that_was_killed_is_no_fault_of_the_next_test(ready, client, project
         os.kill(await_one(ready)[0], number)
         wait_until(lambda: not waiting(ready), "it ends")
         assert run_code(client, project, "print('well')")["output"] == "well\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_one_that_is_killed_as_it_gets_its_work_is_no_fault_of_the_test(ready, client, project, number):
+    """One that is stopped takes no more than its pipe holds, so that it has not begun when it is killed."""
+    for _ in range(3):
+        pid = await_one(ready)[0]
+        os.kill(pid, signal.SIGSTOP)
+        with ThreadPoolExecutor(1) as pool:
+            result = pool.submit(run_code, client, project, "print('well')")
+            wait_until(lambda: len(interpreters(ready)) > 1, "it is used, and the next one is started")
+            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+            found = result.result()
+            assert found["output"] == "well\n", (found["status"], found["error"], found["exit_code"])
+
+
+def test_one_that_kills_itself_is_told_so(ready, client, project):
+    for _ in range(2):
+        await_one(ready)
+        result = run_code(client, project, "import os\nos.kill(os.getpid(), 9)")
+        assert result["status"] != "passed" and "signal" in (result["error"] or "").lower(), result
 
 
 def test_it_sees_the_project_of_its_test_alone(ready, client, project):
