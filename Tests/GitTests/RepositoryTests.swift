@@ -147,20 +147,19 @@ import Testing
     }
   }
 
-  /// Two commits that change a file so many folders deep, and their base.
+  /// The trees of two commits that change the first and the last line of a file so many folders deep, behind that of
+  /// their base.
   private static func deepTrees(_ levels: Int, in repository: Repository) async throws -> [ObjectID] {
     let path = String(repeating: "d/", count: levels) + "f.txt"
-    let commits = (0..<3).map { number in
+    let texts = ["1\n2\n3\n4\n5\n", "one\n2\n3\n4\n5\n", "1\n2\n3\n4\nfive\n"]
+    let commits = texts.enumerated().map { number, text in
       """
       commit refs/heads/deep\(number)
       committer A <a@b> 1700000000 +0000
       data 0
       M 100644 inline \(path)
-      data \(number == 0 ? "6\n1\n2\n3" : number == 1 ? "6\n0\n2\n3" : "6\n1\n2\n4")
-
-      M 100644 inline n\(number).txt
-      data 1
-      \(number)
+      data \(text.utf8.count)
+      \(text)
 
       """
     }
@@ -178,12 +177,15 @@ import Testing
   func `compares and merges what lies deep`(levels: Int) async throws {
     try await Self.withCommit { repository, _ in
       let trees = try await Self.deepTrees(levels, in: repository)
-      let paths = try await repository.changedPaths(from: trees[0], to: trees[1])
-      #expect(paths.count == 3 && paths[0].hasSuffix("d/f.txt"))
-      #expect(try await repository.diff(from: trees[0], to: trees[1]).text.contains("+0\n"))
-      // Lines beside each other do not go together, as git has it; that it ends is what counts.
-      let fit = try await repository.fit(base: trees[0], ours: trees[1], theirs: trees[2])
-      #expect(fit == .clean || fit == .conflicting([paths[0]]))
+      let path = String(repeating: "d/", count: levels) + "f.txt"
+      #expect(try await repository.changedPaths(from: trees[0], to: trees[1]) == [path])
+      #expect(try await repository.diff(from: trees[0], to: trees[1]).text.contains("-1\n+one\n"))
+      #expect(try await repository.fit(base: trees[0], ours: trees[1], theirs: trees[2]) == .clean)
+      guard case .clean(let tree) = try await repository.merge(base: trees[0], ours: trees[1], theirs: trees[2]) else {
+        throw GitError(.failed, "they go together")
+      }
+      let merged = try Shell.run("cd '\(repository.path)' && git show '\(tree):\(path)'").output
+      #expect(merged == "one\n2\n3\n4\nfive\n")
     }
   }
 
