@@ -23,8 +23,12 @@ package actor Repository {
     GitLibrary.start()
   }
 
-  /// Whether so much of all repositories is in memory that some should be closed.
-  package static var isMemoryFull: Bool { GitLibrary.isCacheFull }
+  /// Whether so much of all repositories is in memory that some should be closed: what is kept of one that nobody uses
+  /// any longer, libgit2 does not let go of by itself.
+  package static var isMemoryFull: Bool {
+    var (current, allowed) = (0, 0)
+    return unsafe cgit2_cached_memory(&current, &allowed) == 0 && current > GitLibrary.mostCached / 4 * 3
+  }
 
   /// How long what libgit2 does takes, in all repositories.
   package static let times = Histogram()
@@ -76,14 +80,7 @@ enum GitLibrary {
   private static let largestCached = 64 * 1024
   /// Above so many bytes of all repositories together libgit2 lets go of something of a repository before it keeps more
   /// of that one.
-  private static let mostCached = 64 * 1024 * 1024
-
-  /// Whether so much is kept of all repositories that some should be closed: what is kept of one that nobody uses any
-  /// longer, libgit2 does not let go of by itself.
-  static var isCacheFull: Bool {
-    var (current, allowed) = (0, 0)
-    return unsafe cgit2_cached_memory(&current, &allowed) == 0 && current > mostCached / 4 * 3
-  }
+  static let mostCached = 64 * 1024 * 1024
 
   private static let started: Bool = {
     git_libgit2_init()
